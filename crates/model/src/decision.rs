@@ -1,0 +1,180 @@
+//! What was decided, and why. There is no default that allows, and no decision without reasons.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{PolicyId, PostureAspect, ZoneName};
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "kebab-case")]
+pub enum Decision {
+    Deny(Denial),
+    /// Not now, but the subject can do something about it at once.
+    Challenge(Challenge),
+    Allow(Allowance),
+}
+
+impl Default for Decision {
+    fn default() -> Self {
+        Self::Deny(Denial { cause: DenialCause::NoPermit, reasons: Reasons::default(), remedy: None })
+    }
+}
+
+impl Decision {
+    pub const fn reasons(&self) -> &Reasons {
+        match self {
+            Self::Deny(denial) => &denial.reasons,
+            Self::Challenge(challenge) => &challenge.reasons,
+            Self::Allow(allowance) => &allowance.reasons,
+        }
+    }
+
+    /// `deny`, `challenge` or `allow`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Deny(_) => "deny",
+            Self::Challenge(_) => "challenge",
+            Self::Allow(_) => "allow",
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Allowance {
+    pub reasons: Reasons,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Denial {
+    pub cause: DenialCause,
+    pub reasons: Reasons,
+    /// What would have to change, where something that the subject could reach would.
+    pub remedy: Option<Remedy>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Challenge {
+    pub reasons: Reasons,
+    /// What the subject can do now.
+    pub remedy: Remedy,
+}
+
+/// Why a request is denied. The first five never reach a policy.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DenialCause {
+    UnknownResource,
+    /// The credential proves nothing: unknown, malformed, expired, revoked, from the wrong device or for another host.
+    InvalidCredential,
+    SubjectDisabled,
+    /// An API key was used outside its scope.
+    OutOfScope,
+    /// A fact needed to decide is missing or the world is too old.
+    Unavailable,
+    /// No policy permits it.
+    NoPermit,
+    /// A policy forbids it.
+    Forbidden,
+    /// A `forbid` could not be evaluated. Cedar alone would skip it.
+    ForbidFailed,
+}
+
+impl DenialCause {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownResource => "unknown-resource",
+            Self::InvalidCredential => "invalid-credential",
+            Self::SubjectDisabled => "subject-disabled",
+            Self::OutOfScope => "out-of-scope",
+            Self::Unavailable => "unavailable",
+            Self::NoPermit => "no-permit",
+            Self::Forbidden => "forbidden",
+            Self::ForbidFailed => "forbid-failed",
+        }
+    }
+}
+
+impl fmt::Display for DenialCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a decision rests on.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Reasons {
+    /// The policies that decided: the permits of an allow, the forbids of a deny.
+    pub determining: Vec<PolicyReference>,
+    /// Policies that could not be evaluated.
+    pub faults: Vec<PolicyFault>,
+    /// What the determining policies looked at.
+    pub facts: Vec<FactRead>,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct PolicyReference {
+    pub id: PolicyId,
+    pub role: PolicyRole,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyRole {
+    Permit,
+    Forbid,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PolicyFault {
+    pub policy: PolicyReference,
+    pub message: String,
+}
+
+/// A fact by its path in the schema, such as `context.device.compliant`, and its value as it was.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FactRead {
+    pub name: String,
+    pub value: String,
+}
+
+/// What would change a decision.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Remedy {
+    /// All of these together.
+    pub needs: Vec<Need>,
+    /// The `@remedy` of the policy that denied, in its author's words.
+    pub advice: Option<String>,
+}
+
+impl Remedy {
+    /// Whether the subject can do all of it now, in front of the screen.
+    pub fn immediate(&self) -> bool {
+        !self.needs.is_empty() && self.needs.iter().all(Need::immediate)
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "need", rename_all = "kebab-case")]
+pub enum Need {
+    SignIn,
+    /// Prove it again, phishing-resistant.
+    PhishingResistantSignIn,
+    EnrolledDevice,
+    /// A device that is under management.
+    ManagedDevice,
+    CompliantDevice {
+        failing: BTreeSet<PostureAspect>,
+    },
+    Grant,
+    Network {
+        zone: ZoneName,
+    },
+}
+
+impl Need {
+    pub const fn immediate(&self) -> bool {
+        matches!(self, Self::SignIn | Self::PhishingResistantSignIn)
+    }
+}

@@ -1,0 +1,305 @@
+//! Identifiers. A name that came from outside goes through [`Name::new`] once and is safe to print, to log and to
+//! put into a Cedar entity id afterwards. Random identifiers are 128 bits, printed as 32 lower-case hex digits.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{SubjectKind, Timestamp};
+
+/// A name as people and directories write it: 1 to 256 bytes of UTF-8, no control or bidirectional-override
+/// characters, no white space at either end.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(Arc<str>);
+
+/// Why a text is not a [`Name`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    #[error("a name must not be empty")]
+    Empty,
+    #[error("a name has at most 256 bytes, this one has {0}")]
+    TooLong(usize),
+    #[error("a name must not begin or end with white space")]
+    Padded,
+    #[error("a name must not contain the character U+{0:04X}")]
+    Forbidden(u32),
+}
+
+impl Name {
+    pub fn new(text: impl Into<Arc<str>>) -> Result<Self, NameError> {
+        let text = text.into();
+        if text.is_empty() {
+            return Err(NameError::Empty);
+        }
+        if text.len() > 256 {
+            return Err(NameError::TooLong(text.len()));
+        }
+        if text.trim().len() != text.len() {
+            return Err(NameError::Padded);
+        }
+        // U+202A–202E and U+2066–2069 reorder what a reader sees; U+200B–200F and U+FEFF hide.
+        let hidden = |c: char| {
+            c.is_control()
+                || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+        };
+        match text.chars().find(|&c| hidden(c)) {
+            Some(c) => Err(NameError::Forbidden(u32::from(c))),
+            None => Ok(Self(text)),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = NameError;
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::new(text)
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Why a text is not an identifier.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseIdError {
+    #[error(transparent)]
+    Name(#[from] NameError),
+    #[error("{0:?} is not 32 hexadecimal digits")]
+    NotHex(String),
+    #[error("{0:?} does not say what kind of subject it is: write human:NAME, service:NAME or agent:NAME")]
+    NoKind(String),
+}
+
+macro_rules! named {
+    ($($(#[$doc:meta])* $type:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $type(Name);
+
+        impl $type {
+            pub fn new(text: impl Into<Arc<str>>) -> Result<Self, NameError> {
+                Name::new(text).map(Self)
+            }
+            pub fn as_str(&self) -> &str {
+                self.0.as_str()
+            }
+        }
+        impl From<Name> for $type {
+            fn from(name: Name) -> Self {
+                Self(name)
+            }
+        }
+        impl FromStr for $type {
+            type Err = NameError;
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                Self::new(text)
+            }
+        }
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+    )*};
+}
+
+named! {
+    /// A device, by the name that enrolment gave it.
+    DeviceId
+    /// A resource, by the name its configuration gives it.
+    ResourceId
+    /// A set of resources inside one trust boundary.
+    SegmentId
+    /// A set of subjects or of other groups.
+    GroupId
+    /// A policy, by its `@id`.
+    PolicyId
+    /// A named network zone: a set of address ranges.
+    ZoneName
+    /// A documented deviation.
+    ExceptionId
+    /// An API key's public part: what may be shown and logged.
+    KeyId
+}
+
+macro_rules! random {
+    ($($(#[$doc:meta])* $type:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(u128);
+
+        impl $type {
+            /// The caller supplies the randomness; this crate has none.
+            pub const fn from_random(bits: u128) -> Self {
+                Self(bits)
+            }
+            /// An id that sorts by, and tells, when it was made: 48 bits of milliseconds, then 80 random ones.
+            pub const fn timed(made: Timestamp, random: u128) -> Self {
+                Self(((made.millis() as u128 & 0xffff_ffff_ffff) << 80) | (random >> 48))
+            }
+            /// When a [timed](Self::timed) id was made. Anybody may write an id: a hint where to look, not a fact.
+            pub const fn made(self) -> Timestamp {
+                Timestamp::from_millis((self.0 >> 80) as i64)
+            }
+            pub const fn bits(self) -> u128 {
+                self.0
+            }
+        }
+        impl FromStr for $type {
+            type Err = ParseIdError;
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                let hex = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+                match u128::from_str_radix(text, 16) {
+                    Ok(bits) if hex => Ok(Self(bits)),
+                    _ => Err(ParseIdError::NotHex(text.chars().take(40).collect())),
+                }
+            }
+        }
+        impl TryFrom<String> for $type {
+            type Error = ParseIdError;
+            fn try_from(text: String) -> Result<Self, ParseIdError> {
+                text.parse()
+            }
+        }
+        impl From<$type> for String {
+            fn from(id: $type) -> Self {
+                id.to_string()
+            }
+        }
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:032x}", self.0)
+            }
+        }
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )*};
+}
+
+random! {
+    /// One decision; the same id stands in the ledger, in the upstream headers and on the denial page.
+    DecisionId
+    /// One live permission.
+    LeaseId
+    /// An authenticated subject on a device. Never the secret that proves it.
+    SessionId
+    /// Just-in-time privilege.
+    GrantId
+}
+
+/// Who or what asks: `human:alice@example.org`, `service:backup`, `agent:planner`, or `anonymous`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SubjectId {
+    kind: SubjectKind,
+    name: Name,
+}
+
+impl SubjectId {
+    pub const fn new(kind: SubjectKind, name: Name) -> Self {
+        Self { kind, name }
+    }
+
+    pub fn human(name: &str) -> Result<Self, NameError> {
+        Ok(Self::new(SubjectKind::Human, Name::new(name)?))
+    }
+
+    pub fn service(name: &str) -> Result<Self, NameError> {
+        Ok(Self::new(SubjectKind::Service, Name::new(name)?))
+    }
+
+    pub fn agent(name: &str) -> Result<Self, NameError> {
+        Ok(Self::new(SubjectKind::Agent, Name::new(name)?))
+    }
+
+    /// Whoever has not signed in.
+    pub fn anonymous() -> Self {
+        Self::new(SubjectKind::Anonymous, Name(Arc::from("anonymous")))
+    }
+
+    pub const fn kind(&self) -> SubjectKind {
+        self.kind
+    }
+
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+}
+
+impl FromStr for SubjectId {
+    type Err = ParseIdError;
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        if text == "anonymous" {
+            return Ok(Self::anonymous());
+        }
+        let no_kind = || ParseIdError::NoKind(text.chars().take(80).collect());
+        let (kind, name) = text.split_once(':').ok_or_else(no_kind)?;
+        let kind = match kind {
+            "human" => SubjectKind::Human,
+            "service" => SubjectKind::Service,
+            "agent" => SubjectKind::Agent,
+            _ => return Err(no_kind()),
+        };
+        Ok(Self::new(kind, Name::new(name)?))
+    }
+}
+
+impl TryFrom<String> for SubjectId {
+    type Error = ParseIdError;
+    fn try_from(text: String) -> Result<Self, ParseIdError> {
+        text.parse()
+    }
+}
+
+impl From<SubjectId> for String {
+    fn from(id: SubjectId) -> Self {
+        id.to_string()
+    }
+}
+
+impl fmt::Display for SubjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            SubjectKind::Anonymous => f.write_str("anonymous"),
+            kind => write!(f, "{kind}:{}", self.name),
+        }
+    }
+}
+
+impl fmt::Debug for SubjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

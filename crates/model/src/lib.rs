@@ -1,0 +1,44 @@
+//! The words of Countersign as types: who asks, from what, for what, under which circumstances, and what was
+//! decided. Nothing here does I/O, reads a clock or knows a policy language; every other crate speaks in these
+//! types, and the wire (`web`) and the rows (`store`) have types of their own.
+
+mod action;
+mod circumstances;
+mod decision;
+mod device;
+mod fact;
+mod id;
+mod request;
+mod resource;
+mod route;
+mod signal;
+mod subject;
+mod time;
+
+pub use action::{Action, ActionClass, ParseActionError, Protocol};
+pub use circumstances::{
+    Authentication, AuthenticationMethod, Circumstances, DeviceCircumstances, ExceptionCircumstances,
+    GrantCircumstances, HttpCircumstances, Methods, NetworkCircumstances, Question, TimeCircumstances,
+};
+pub use decision::{
+    Allowance, Challenge, Decision, Denial, DenialCause, FactRead, Need, PolicyFault, PolicyReference, PolicyRole,
+    Reasons, Remedy,
+};
+pub use device::{
+    Assessment, Device, DeviceState, Finding, Posture, PostureAspect, PostureRequirement, PostureRequirements,
+    PostureValue,
+};
+pub use fact::{Fact, Source};
+pub use id::{
+    DecisionId, DeviceId, ExceptionId, GrantId, GroupId, KeyId, LeaseId, Name, NameError, ParseIdError, PolicyId,
+    ResourceId, SegmentId, SessionId, SubjectId, ZoneName,
+};
+pub use request::{AccessRequest, Credential, CredentialSecret, DeviceEvidence, EnforcementPoint, HttpRequestFacts};
+pub use resource::{Resource, ResourceKind, Segment, Tier, Upstream};
+pub use route::{ActionRule, PathPattern, Route};
+pub use signal::{Signal, SignalKind};
+pub use subject::{Group, Subject, SubjectKind, SubjectState};
+pub use time::{Clock, Timestamp, Wait};
+
+#[cfg(test)]
+mod tests;

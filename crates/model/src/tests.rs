@@ -1,0 +1,133 @@
+//! Freshness, names, routes and actions.
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
+
+use std::time::Duration;
+
+use crate::{
+    Action, ActionClass, ActionRule, Decision, Fact, Finding, Name, NameError, PathPattern, PostureAspect,
+    PostureRequirements, PostureValue, Resource, ResourceId, ResourceKind, Route, SessionId, Source, SubjectId, Tier,
+    Timestamp, Upstream,
+};
+
+const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+fn reported(value: PostureValue, age: u64) -> Fact<PostureValue> {
+    let observed = NOON.minus(Duration::from_secs(age));
+    Fact { value, source: Source::DeviceReport, observed, max_age: Duration::from_secs(900) }
+}
+
+#[test]
+fn a_fact_counts_until_its_age_and_not_from_the_future() {
+    let check = |age: i64, expect: bool| {
+        let observed = Timestamp::from_seconds(NOON.seconds() - age);
+        let fact = Fact { value: (), source: Source::DeviceReport, observed, max_age: Duration::from_secs(900) };
+        assert_eq!(fact.current(NOON).is_some(), expect, "age {age} s");
+    };
+    check(0, true);
+    check(899, true);
+    check(900, false);
+    check(-1, false);
+}
+
+#[test]
+fn unknown_and_stale_are_not_passed() {
+    let requirements = PostureRequirements::default();
+    let mut posture = requirements
+        .required
+        .keys()
+        .map(|&aspect| match aspect {
+            PostureAspect::PatchAge => (aspect, reported(PostureValue::Days(3), 60)),
+            _ => (aspect, reported(PostureValue::On, 60)),
+        })
+        .collect::<std::collections::BTreeMap<_, _>>();
+    let assessment = requirements.assess(&posture, NOON);
+    assert!(assessment.compliant());
+    assert_eq!(assessment.holds_until, NOON.plus(Duration::from_secs(840)));
+    assert!(!requirements.assess(&posture, assessment.holds_until).compliant());
+
+    posture.insert(PostureAspect::Firewall, reported(PostureValue::On, 901));
+    posture.insert(PostureAspect::ScreenLock, reported(PostureValue::Days(1), 0));
+    posture.remove(&PostureAspect::Integrity);
+    let findings = requirements.assess(&posture, NOON).findings;
+    assert_eq!(findings.get(&PostureAspect::Firewall), Some(&Finding::Stale));
+    assert_eq!(findings.get(&PostureAspect::ScreenLock), Some(&Finding::Failed));
+    assert_eq!(findings.get(&PostureAspect::Integrity), Some(&Finding::Unknown));
+    assert_eq!(findings.len(), 3);
+}
+
+#[test]
+fn names_are_safe_to_print() {
+    assert!(Name::new("Zoë Müller@example.org").is_ok());
+    assert_eq!(Name::new(""), Err(NameError::Empty));
+    assert_eq!(Name::new(" a"), Err(NameError::Padded));
+    assert_eq!(Name::new("a\nb"), Err(NameError::Forbidden(10)));
+    assert_eq!(Name::new("a\u{202E}b"), Err(NameError::Forbidden(0x202E)));
+    assert_eq!(Name::new("x".repeat(257)), Err(NameError::TooLong(257)));
+}
+
+#[test]
+fn ids_read_back_as_written() {
+    for text in ["human:alice@example.org", "service:a:b", "agent:x", "anonymous"] {
+        assert_eq!(text.parse::<SubjectId>().unwrap().to_string(), text);
+    }
+    assert!("alice".parse::<SubjectId>().is_err());
+    assert!("robot:x".parse::<SubjectId>().is_err());
+    let id = SessionId::from_random(0xabc);
+    assert_eq!(id.to_string().parse::<SessionId>().unwrap(), id);
+    assert!("+0000000000000000000000000000abc".parse::<SessionId>().is_err());
+    assert!("0ABC".parse::<SessionId>().is_err());
+    for action in Action::all() {
+        assert_eq!(action.to_string().parse::<Action>().unwrap(), action);
+    }
+    assert_eq!(NOON.to_string().parse::<Timestamp>().unwrap(), NOON);
+}
+
+#[test]
+fn a_route_covers_whole_segments() {
+    let route = Route { host: "wiki.localhost".into(), path_prefix: "/app".into() };
+    for (path, expect) in [("/app", true), ("/app/", true), ("/app/x", true), ("/apple", false), ("/", false)] {
+        assert_eq!(route.covers("wiki.localhost", path), expect, "{path}");
+    }
+    assert!(!route.covers("other.localhost", "/app"));
+    let root = Route { host: "wiki.localhost".into(), path_prefix: "/".into() };
+    assert!(root.covers("wiki.localhost", "/"));
+    assert!(root.covers("wiki.localhost", "/anything"));
+}
+
+#[test]
+fn rules_come_before_methods() {
+    let rule = |methods: &[&str], path: &str, action| ActionRule {
+        methods: methods.iter().map(ToString::to_string).collect(),
+        path: PathPattern(path.into()),
+        action,
+    };
+    let resource = Resource {
+        id: ResourceId::new("wiki").unwrap(),
+        display_name: "Wiki".into(),
+        kind: ResourceKind::Http,
+        tier: Tier::Standard,
+        segment: None,
+        owner: None,
+        source: Source::Configuration,
+        routes: vec![],
+        upstream: Upstream::Internal { part: "x".into() },
+        rules: vec![rule(&["POST"], "/search", ActionClass::Read), rule(&[], "/admin/*", ActionClass::Administer)],
+    };
+    let check = |method: &str, path: &str, upgrade: bool, expect: ActionClass| {
+        assert_eq!(resource.http_action(method, path, upgrade).class, expect, "{method} {path} {upgrade}");
+    };
+    check("GET", "/", false, ActionClass::Read);
+    check("POST", "/", false, ActionClass::Write);
+    check("BREW", "/", false, ActionClass::Write);
+    check("POST", "/search", false, ActionClass::Read);
+    check("GET", "/admin", false, ActionClass::Administer);
+    check("GET", "/administrator", false, ActionClass::Read);
+    check("GET", "/live", true, ActionClass::Connect);
+    check("GET", "/admin/live", true, ActionClass::Administer);
+    check("POST", "/search", true, ActionClass::Connect);
+}
+
+#[test]
+fn the_zero_value_denies() {
+    assert_eq!(Decision::default().name(), "deny");
+}
