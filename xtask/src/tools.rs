@@ -1,0 +1,94 @@
+//! What the tests need beside cargo. Installed where this may install (Debian, as root); named where it may not.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::run::{available, cargo, root, step};
+
+/// A programme, and the Debian package that has it.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("python3", "python3"),
+    ("g++", "g++"),
+];
+
+/// Tools from the crates registry, pinned, kept under `target/tools`.
+const CRATES: &[(&str, &str, &[&str])] =
+    &[("cargo-deny", "0.20.2", &["--no-default-features"]), ("cargo-fuzz", "0.13.2", &[])];
+
+pub(crate) fn set_up() -> Result<()> {
+    let missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| !available(program)).collect();
+    if !missing.is_empty() {
+        let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
+        if !may_install() {
+            bail!("the tests need programmes that are not installed: install the packages {}", packages.join(", "));
+        }
+        let apt = |arguments: &[&str]| {
+            let mut command = Command::new("apt-get");
+            command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
+            command
+        };
+        step("package lists", &mut apt(&["update", "-q"]))?;
+        step("packages", apt(&["install", "-y", "-q", "--no-install-recommends"]).args(&packages))?;
+    }
+    for (name, version, options) in CRATES {
+        if !tool(name, version).exists() {
+            step(
+                name,
+                cargo()
+                    .args(["install", name, "--version", version, "--locked", "--debug", "--root"])
+                    .arg(folder(name, version))
+                    .args(*options)
+                    // A folder of its own: the tool's features must not rebuild the workspace.
+                    .env("CARGO_TARGET_DIR", root().join("target/tools/build")),
+            )?;
+        }
+    }
+    let provider = root().join("tests/oidc-provider");
+    if !provider.join("node_modules").exists() {
+        step("OpenID provider", Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(provider))?;
+    }
+    Ok(())
+}
+
+/// `cargo deny`, as installed by [`set_up`].
+pub(crate) fn cargo_deny() -> Result<Command> {
+    installed("cargo-deny")
+}
+
+/// `cargo fuzz`, as installed by [`set_up`].
+pub(crate) fn cargo_fuzz() -> Result<Command> {
+    let mut command = installed("cargo-fuzz")?;
+    command.arg("fuzz");
+    Ok(command)
+}
+
+fn installed(name: &str) -> Result<Command> {
+    let Some((_, version, _)) = CRATES.iter().find(|(tool, ..)| *tool == name) else {
+        bail!("{name} is not among the tools");
+    };
+    let mut command = Command::new(tool(name, version));
+    command.current_dir(root());
+    Ok(command)
+}
+
+fn folder(name: &str, version: &str) -> PathBuf {
+    root().join("target/tools").join(format!("{name}-{version}"))
+}
+
+fn tool(name: &str, version: &str) -> PathBuf {
+    folder(name, version).join("bin").join(name)
+}
+
+/// Debian, as root.
+fn may_install() -> bool {
+    let root = fs::read_to_string("/proc/self/status")
+        .is_ok_and(|status| status.lines().any(|line| line.starts_with("Uid:\t0\t")));
+    root && Path::new("/usr/bin/apt-get").exists()
+}
