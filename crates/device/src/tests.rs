@@ -1,0 +1,1 @@
+//! The crate against itself and against forgeries.
