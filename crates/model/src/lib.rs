@@ -34,7 +34,7 @@ pub use id::{
     ResourceId, SegmentId, SessionId, SubjectId, ZoneName,
 };
 pub use request::{AccessRequest, Credential, CredentialSecret, DeviceEvidence, EnforcementPoint, HttpRequestFacts};
-pub use resource::{Resource, ResourceKind, Segment, Tier, Upstream};
+pub use resource::{Entitled, Resource, ResourceKind, Segment, Tier, Upstream};
 pub use route::{ActionRule, PathPattern, Route};
 pub use signal::{Signal, SignalKind};
 pub use subject::{Group, Subject, SubjectKind, SubjectState};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActionRule, ResourceId, Route, SegmentId, Source, SubjectId};
+use crate::{ActionRule, GroupId, ResourceId, Route, SegmentId, Source, SubjectId};
 
 /// How sensitive a resource is (PO-2). Ordered: a crown jewel is the greatest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -70,6 +70,21 @@ pub struct Resource {
     pub upstream: Upstream,
     /// First match wins; where none matches, the method decides.
     pub rules: Vec<ActionRule>,
+    /// Who may use it at all, by group. Under which circumstances is the policies' business.
+    #[serde(default)]
+    pub entitled: Entitled,
+}
+
+/// The groups entitled to a resource. Nobody, by default; the group `everyone` has every human in it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Entitled {
+    /// May read.
+    pub readers: Vec<GroupId>,
+    /// May read, write and connect.
+    pub writers: Vec<GroupId>,
+    /// May do everything.
+    pub administrators: Vec<GroupId>,
 }
 
 /// Where an admitted request goes.

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Later than anything that happens.
-    pub const FOREVER: Self = Self(253_402_300_799_999);
+    /// Later than anything that happens: the last millisecond that RFC 3339 can write with any offset.
+    pub const FOREVER: Self = Self(253_402_207_200_999);
 
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)

@@ -1,1 +1,34 @@
+//! The policy engine: a set of policies, a slice of the world and a question, and out comes a decision with its
+//! reasons. Pure: no clock, no store, no network; the only place that knows Cedar.
+//!
+//! The main path of one decision: [`PolicySet::decide`] (`decide.rs`) runs the plan for this kind of subject and this
+//! action (`plan.rs`), whose conditions were compiled (`compile.rs`) from the validated policies (`load.rs`) and are
+//! evaluated on interned records (`facts.rs`, `evaluate.rs`); what the plan does not cover is left to Cedar's own
+//! evaluator (`cedar.rs`). After a deny, `remedy.rs` looks for what would change it.
 
+mod analysis;
+mod cedar;
+mod compile;
+pub mod corpus;
+mod decide;
+mod diagnostics;
+mod evaluate;
+mod facts;
+mod load;
+mod plan;
+mod records;
+mod remedy;
+mod set;
+mod symbols;
+mod value;
+
+pub use diagnostics::{Diagnostic, Diagnostics, Severity, SourceFile};
+pub use records::{Record, Slice};
+pub use set::{PolicyInfo, PolicySet, TimeDependence};
+pub use symbols::Symbols;
+
+/// What policies may speak about, in Cedar's schema language.
+pub const SCHEMA: &str = include_str!("../schema.cedarschema");
+
+/// The group that every human is in, without being listed.
+pub const EVERYONE: &str = "everyone";

@@ -1,0 +1,1 @@
+//! Runs Cedar's own integration tests.

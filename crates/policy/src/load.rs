@@ -1,0 +1,314 @@
+//! From policy files to a [`PolicySet`]: parse, check the annotations, validate strictly and to level 1, and compile.
+//! Nothing stops at the first mistake, and no set comes out while there is one. Reading files is the caller's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cedar_policy_core::ast::{self, PolicyID};
+use cedar_policy_core::parser::parse_policyset;
+use cedar_policy_core::validator::{ValidationMode, Validator, ValidatorSchema};
+use countersign_model::{Action, Name, PolicyId, PolicyRole, SubjectKind, Timestamp};
+use sha2::{Digest, Sha256};
+
+use crate::analysis::Analysis;
+use crate::cedar::{PRODUCT, entity_type, named, principal_type};
+use crate::compile::Environment;
+use crate::diagnostics::{Diagnostic, Diagnostics, Severity, Source, SourceFile};
+use crate::facts::ProductLayout;
+use crate::plan::{Compiled, Plan};
+use crate::set::{PolicyInfo, PolicySet};
+use crate::symbols::Symbols;
+
+/// No policy looks further than the attributes of the principal, the resource and the entities in the context, which is
+/// exactly what a slice holds.
+const LEVEL: u32 = 1;
+
+const ANNOTATIONS: [&str; 5] = ["id", "owner", "review_by", "remedy", "description"];
+
+/// A policy that has been read, with what its annotations say.
+struct Read {
+    policy: ast::Policy,
+    source: Source,
+    span: (usize, usize),
+    annotations: Option<Annotated>,
+}
+
+struct Annotated {
+    id: PolicyId,
+    owner: String,
+    review_by: Timestamp,
+    remedy: Option<String>,
+    description: Option<String>,
+}
+
+impl PolicySet {
+    /// Reads, validates and compiles. `symbols` is the table of the world that the set will decide on (a new one for a
+    /// mere check).
+    pub fn load(files: Vec<SourceFile>, symbols: &Arc<Symbols>) -> Result<Self, Diagnostics> {
+        let mut found = Vec::new();
+        let schema = match PRODUCT.as_ref() {
+            Ok(schema) => schema,
+            Err(message) => {
+                let source = Source::new(&PathBuf::from("schema.cedarschema"), crate::SCHEMA);
+                return Err(Diagnostics { all: vec![source.diagnostic(Severity::Error, message, None, None)] });
+            }
+        };
+        let mut policies = Vec::new();
+        for file in &files {
+            read_file(file, &mut policies, &mut found);
+        }
+        refuse_duplicates(&mut policies, &mut found);
+        policies.sort_by(|a, b| a.policy.id().cmp(b.policy.id()));
+        let cedar = validate(&policies, schema, &mut found);
+        let mut analysis = Analysis::default();
+        let mut reads = Vec::new();
+        for read in &policies {
+            let mut one = Analysis::of(&read.policy, symbols);
+            for mistake in one.mistakes.drain(..) {
+                found.push(read.source.diagnostic(Severity::Error, mistake.message, mistake.help, mistake.span));
+            }
+            reads.push(std::mem::take(&mut one.reads));
+            analysis.add(one);
+        }
+        found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+        if found.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+            return Err(Diagnostics { all: found });
+        }
+        let plans = compile(&policies, schema, symbols).map_err(|message| {
+            let source = Source::new(&PathBuf::from("schema.cedarschema"), crate::SCHEMA);
+            Diagnostics { all: vec![source.diagnostic(Severity::Error, message, None, None)] }
+        })?;
+        let uncovered: BTreeSet<_> = plans.iter().flat_map(Plan::uncovered).collect();
+        let mut infos = Vec::new();
+        for (read, number) in policies.iter().zip(0..) {
+            infos.extend(read.info(!uncovered.contains(&number)));
+        }
+        Ok(Self {
+            hash: hash(&infos),
+            infos,
+            warnings: found,
+            time: analysis.time(),
+            zones: analysis.zones,
+            groups: analysis.groups.into_iter().collect(),
+            reads,
+            symbols: Arc::clone(symbols),
+            plans,
+            policies: policies.into_iter().map(|read| read.policy).collect(),
+            cedar,
+        })
+    }
+}
+
+fn read_file(file: &SourceFile, policies: &mut Vec<Read>, found: &mut Vec<Diagnostic>) {
+    let source = Source::new(&file.path, &file.text);
+    let set = match parse_policyset(&file.text) {
+        Ok(set) => set,
+        Err(errors) => {
+            found.extend(errors.iter().map(|error| source.from_cedar(Severity::Error, error)));
+            return;
+        }
+    };
+    for template in set.templates() {
+        let help = "write the entity, or a group, in place of ?principal and ?resource".to_owned();
+        let span = template.loc().map(|loc| (loc.start(), head(&file.text, loc.start())));
+        found.push(source.diagnostic(Severity::Error, "a template cannot be loaded", Some(help), span));
+    }
+    let mut parsed: Vec<_> = set.into_policies().collect();
+    parsed.sort_by_key(|policy| policy.loc().map_or(0, ast_start));
+    for (policy, at) in parsed.into_iter().zip(1..) {
+        let span =
+            policy.loc().map_or((0, file.text.len()), |loc| (loc.start(), loc.end().saturating_sub(loc.start())));
+        let annotations = annotations(&policy, &source, span.0, found);
+        // Until it is known to be unique, a policy goes by its place: validation needs a name for each.
+        let name = match &annotations {
+            Some(annotated) => annotated.id.to_string(),
+            None => format!("{} #{at}", file.path.display()),
+        };
+        let policy = policy.new_id(PolicyID::from_string(name));
+        policies.push(Read { policy, source: source.clone(), span, annotations });
+    }
+}
+
+fn ast_start(loc: &cedar_policy_core::parser::Loc) -> usize {
+    loc.start()
+}
+
+/// The length of the line that a policy begins with: a caret under a whole policy helps nobody.
+fn head(text: &str, start: usize) -> usize {
+    text.get(start..).and_then(|rest| rest.lines().next()).map_or(0, str::len)
+}
+
+fn annotations(policy: &ast::Policy, source: &Source, start: usize, found: &mut Vec<Diagnostic>) -> Option<Annotated> {
+    let mut mistake = |message: String, help: Option<&str>, span: Option<(usize, usize)>| {
+        let span = span.unwrap_or((start, head(&source.text, start)));
+        found.push(source.diagnostic(Severity::Error, message, help.map(ToOwned::to_owned), Some(span)));
+    };
+    let mut texts = BTreeMap::new();
+    for (key, annotation) in policy.annotations() {
+        let key: &str = key.as_ref();
+        let span = annotation.loc.as_ref().map(|loc| (loc.start(), loc.end().saturating_sub(loc.start())));
+        if ANNOTATIONS.contains(&key) {
+            texts.insert(key, (annotation.val.as_str(), span));
+        } else {
+            let known = ANNOTATIONS.map(|name| format!("@{name}")).join(", ");
+            mistake(format!("@{key} is no annotation of Countersign"), Some(&format!("there are {known}")), span);
+        }
+    }
+    let mut required = |key: &'static str, why: &str| match texts.get(key) {
+        Some((text, span)) if text.trim().is_empty() => {
+            mistake(format!("@{key} is empty"), Some(why), *span);
+            None
+        }
+        Some((text, span)) => Some(((*text).to_owned(), *span)),
+        None => {
+            mistake(format!("this policy has no @{key}"), Some(why), None);
+            None
+        }
+    };
+    let id = required("id", "@id(\"…\") names the policy in decisions, in the ledger and on denial pages");
+    let owner = required("owner", "@owner(\"…\") is who answers for the policy");
+    let review = required("review_by", "@review_by(\"2027-01-31\") is when its owner has to look at it again");
+    let remedy = match policy.effect() {
+        ast::Effect::Forbid => {
+            required("remedy", "@remedy(\"…\") tells whoever is denied what to do").map(|remedy| Some(remedy.0))
+        }
+        ast::Effect::Permit => Some(texts.get("remedy").map(|(text, _)| (*text).to_owned())),
+    };
+    let id = id.and_then(|(text, span)| {
+        PolicyId::new(text.as_str())
+            .map_err(|error| mistake(format!("{text:?} cannot be an @id: {error}"), None, span))
+            .ok()
+    });
+    let owner = owner.and_then(|(text, span)| {
+        Name::new(text.as_str())
+            .map_err(|error| mistake(format!("{text:?} cannot be an @owner: {error}"), None, span))
+            .ok()
+    });
+    let review_by = review.and_then(|(text, span)| {
+        // Exactly a date: what else the parser of instants would take has no business here.
+        let shaped = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        let day = shaped.then(|| format!("{text}T00:00:00Z").parse::<Timestamp>().ok()).flatten();
+        if day.is_none() {
+            mistake(format!("{text:?} is no date"), Some("write @review_by(\"YYYY-MM-DD\")"), span);
+        }
+        day
+    });
+    Some(Annotated {
+        id: id?,
+        owner: owner?.to_string(),
+        review_by: review_by?,
+        remedy: remedy?,
+        description: texts.get("description").map(|(text, _)| (*text).to_owned()),
+    })
+}
+
+/// The second policy of a name is a mistake, and goes by its place from then on.
+fn refuse_duplicates(policies: &mut [Read], found: &mut Vec<Diagnostic>) {
+    let mut seen: BTreeMap<PolicyId, String> = BTreeMap::new();
+    for (read, at) in policies.iter_mut().zip(1..) {
+        let Some(annotated) = &read.annotations else { continue };
+        let place = format!("{}:{}", read.source.path.display(), read.source.line(read.span.0));
+        match seen.get(&annotated.id) {
+            None => {
+                seen.insert(annotated.id.clone(), place);
+            }
+            Some(first) => {
+                let message = format!("there are two policies with @id {:?}", annotated.id);
+                let span = (read.span.0, head(&read.source.text, read.span.0));
+                let help = Some(format!("the first one is at {first}"));
+                found.push(read.source.diagnostic(Severity::Error, message, help, Some(span)));
+                read.policy = read.policy.new_id(PolicyID::from_string(format!("{place} #{at}")));
+                read.annotations = None;
+            }
+        }
+    }
+}
+
+fn validate(policies: &[Read], schema: &ValidatorSchema, found: &mut Vec<Diagnostic>) -> ast::PolicySet {
+    let mut set = ast::PolicySet::new();
+    let validator = Validator::new(schema.clone());
+    for read in policies {
+        let head = Some((read.span.0, head(&read.source.text, read.span.0)));
+        if let Err(error) = set.add(read.policy.clone()) {
+            found.push(read.source.diagnostic(Severity::Error, error.to_string(), None, head));
+        }
+        let mut report = |severity, finding: &dyn miette::Diagnostic| {
+            let mut diagnostic = read.source.from_cedar(severity, finding);
+            if diagnostic.line == 0 || diagnostic.span.0 == read.span.0 {
+                diagnostic = read.source.diagnostic(severity, diagnostic.message, diagnostic.help, head);
+            }
+            // A mistake is found once for every kind of request that the policy applies to.
+            let same = |other: &Diagnostic| {
+                (&other.file, other.span, &other.message) == (&diagnostic.file, diagnostic.span, &diagnostic.message)
+            };
+            if !found.iter().any(same) {
+                found.push(diagnostic);
+            }
+        };
+        // One by one, so that each finding belongs to a file: Cedar's findings name the policy in their text only.
+        let alone = ast::PolicySet::singleton(read.policy.clone());
+        let result = validator.validate_with_level(&alone, ValidationMode::Strict, LEVEL);
+        result.validation_errors().for_each(|error| report(Severity::Error, error));
+        result.validation_warnings().for_each(|warning| report(Severity::Warning, warning));
+    }
+    set
+}
+
+fn compile(policies: &[Read], schema: &ValidatorSchema, symbols: &Symbols) -> Result<Vec<Plan>, String> {
+    let mut compiled = Compiled::default();
+    let mut plans = Vec::new();
+    for kind in SubjectKind::ALL {
+        for action in Action::all() {
+            let action = named("Action", &action.to_string())?;
+            let groups = ["access", "read", "write", "administer", "connect"].map(|group| named("Action", group));
+            let groups = groups.into_iter().collect::<Result<Vec<_>, _>>()?;
+            let environment = Environment {
+                principal: principal_type(kind)?,
+                action_groups: groups
+                    .into_iter()
+                    .filter(|group| {
+                        schema.get_action_id(group).is_some_and(|id| id.descendants().any(|member| *member == action))
+                    })
+                    .collect(),
+                action,
+                resource: entity_type("Resource")?,
+            };
+            let all = policies.iter().map(|read| &read.policy);
+            plans.push(Plan::build(all, &environment, symbols, &mut ProductLayout, &mut compiled));
+        }
+    }
+    Ok(plans)
+}
+
+impl Read {
+    fn info(&self, compiled: bool) -> Option<PolicyInfo> {
+        let annotated = self.annotations.as_ref()?;
+        Some(PolicyInfo {
+            id: annotated.id.clone(),
+            role: match self.policy.effect() {
+                ast::Effect::Permit => PolicyRole::Permit,
+                ast::Effect::Forbid => PolicyRole::Forbid,
+            },
+            owner: annotated.owner.clone(),
+            review_by: annotated.review_by,
+            remedy: annotated.remedy.clone(),
+            description: annotated.description.clone(),
+            file: self.source.path.clone(),
+            line: self.source.line(self.span.0),
+            text: self.source.text.get(self.span.0..self.span.0 + self.span.1).unwrap_or_default().to_owned(),
+            hash: hex::encode(Sha256::digest(self.policy.to_string())),
+            compiled,
+        })
+    }
+}
+
+/// Over what the policies mean, sorted by id: neither the files nor their order count.
+fn hash(infos: &[PolicyInfo]) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(hex::encode(Sha256::digest(crate::SCHEMA)));
+    for info in infos {
+        hasher.update(&info.hash);
+    }
+    hex::encode(hasher.finalize())
+}

@@ -1,0 +1,114 @@
+//! A validated, compiled, immutable set of policies. It is made only by [`PolicySet::load`] (`load.rs`), so that a set
+//! that does not validate is not a value at all.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cedar_policy_core::ast;
+use countersign_model::{Action, PolicyId, PolicyReference, PolicyRole, SubjectKind, Timestamp, ZoneName};
+
+use crate::diagnostics::Diagnostic;
+use crate::facts::Fact;
+use crate::plan::{Number, Plan};
+use crate::symbols::{Symbol, Symbols};
+
+pub struct PolicySet {
+    pub(crate) hash: String,
+    /// Sorted by id; a policy's place here is its number everywhere else.
+    pub(crate) infos: Vec<PolicyInfo>,
+    pub(crate) warnings: Vec<Diagnostic>,
+    pub(crate) time: TimeDependence,
+    /// Network zones that some policy asks for.
+    pub(crate) zones: BTreeSet<ZoneName>,
+    /// Groups that some permit names.
+    pub(crate) groups: Box<[Symbol]>,
+    /// What each policy reads, by number.
+    pub(crate) reads: Vec<Vec<Fact>>,
+    pub(crate) symbols: Arc<Symbols>,
+    /// By kind of subject and by action, in the order of `SubjectKind::ALL` and `Action::all`.
+    pub(crate) plans: Vec<Plan>,
+    pub(crate) policies: Vec<ast::Policy>,
+    pub(crate) cedar: ast::PolicySet,
+}
+
+/// One policy as loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyInfo {
+    pub id: PolicyId,
+    pub role: PolicyRole,
+    pub owner: String,
+    /// The first instant of the day on which it is due for review.
+    pub review_by: Timestamp,
+    pub remedy: Option<String>,
+    pub description: Option<String>,
+    pub file: PathBuf,
+    /// From 1.
+    pub line: usize,
+    /// As written, annotations included.
+    pub text: String,
+    /// SHA-256 of its meaning (comments and layout left out), in lower-case hex.
+    pub hash: String,
+    /// Whether Cedar's evaluator has to help with it: slower, not different.
+    pub compiled: bool,
+}
+
+/// How the passing of time alone can change an answer: what to decide again, and when.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TimeDependence {
+    /// Ages in seconds, sorted: when the age of a sign-in or of a posture reaches one, an answer may change.
+    pub ages: Vec<u64>,
+    /// Instants, sorted: when one is reached, an answer may change.
+    pub instants: Vec<Timestamp>,
+    /// Whether an answer may change with every hour.
+    pub hours: bool,
+    /// Whether some policy computes with time in a way that the above does not cover: decide again every few seconds.
+    pub continuous: bool,
+}
+
+impl PolicySet {
+    /// SHA-256 over the schema and all policies, in lower-case hex. The same policies in other files or another order
+    /// have the same hash.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// Sorted by id.
+    pub fn policies(&self) -> &[PolicyInfo] {
+        &self.infos
+    }
+
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    pub const fn time(&self) -> &TimeDependence {
+        &self.time
+    }
+
+    /// [`TimeDependence::ages`].
+    pub fn age_thresholds(&self) -> &[u64] {
+        &self.time.ages
+    }
+
+    pub(crate) fn plan(&self, kind: SubjectKind, action: Action) -> Option<&Plan> {
+        let kind = SubjectKind::ALL.iter().position(|other| *other == kind)?;
+        let at = Action::all().position(|other| other == action)?;
+        self.plans.get(kind * Action::all().count() + at)
+    }
+
+    pub(crate) fn info(&self, number: Number) -> Option<&PolicyInfo> {
+        self.infos.get(number as usize)
+    }
+
+    pub(crate) fn reference(&self, number: Number) -> Option<PolicyReference> {
+        self.info(number).map(|info| PolicyReference { id: info.id.clone(), role: info.role })
+    }
+}
+
+impl fmt::Debug for PolicySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PolicySet({} policies, {})", self.infos.len(), self.hash)
+    }
+}
