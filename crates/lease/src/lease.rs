@@ -90,6 +90,11 @@ impl Lease {
         self.tether.watch()
     }
 
+    /// For an enforcement point that must end its accesses itself, such as a node that stops. It can only take away.
+    pub fn tether(&self) -> Tether {
+        self.tether.clone()
+    }
+
     pub fn usage(&self) -> Arc<Usage> {
         Arc::clone(&self.usage)
     }

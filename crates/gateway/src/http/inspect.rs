@@ -1,0 +1,229 @@
+//! What a request is, before anybody asks whether it may be: one host, one path, one channel. Whatever has two readings
+//! is refused here, before routing, with 400.
+
+use std::net::IpAddr;
+
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+
+use super::headers::{FORWARDED_FOR, FORWARDED_PROTO};
+use super::path::{PathFault, normalize};
+use super::settings::AddressRange;
+
+/// Why a request is refused unread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("the request names no host, or more than one")]
+    Host,
+    #[error(transparent)]
+    Path(#[from] PathFault),
+    #[error("the request target has a form that is not served here")]
+    Target,
+    #[error("a field that frames the request is listed in Connection, or Connection cannot be read")]
+    Connection,
+    #[error("the body's length is given twice, or not as a number")]
+    Length,
+    #[error("the upgrade is not a WebSocket handshake")]
+    Upgrade,
+    #[error("a page of another origin may not open a WebSocket here")]
+    ForeignOrigin,
+    #[error("this method is not served here")]
+    Method,
+    #[error("the body is larger than the configured limit")]
+    TooLarge,
+}
+
+impl Fault {
+    pub(super) const fn status(self) -> StatusCode {
+        match self {
+            Self::Host | Self::Path(_) | Self::Target | Self::Connection | Self::Length | Self::Upgrade => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Channel {
+    Http1,
+    Http2,
+    WebSocket,
+    Grpc,
+}
+
+impl Channel {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Http1 => "http/1.1",
+            Self::Http2 => "http/2",
+            Self::WebSocket => "websocket",
+            Self::Grpc => "grpc",
+        }
+    }
+}
+
+/// A request with one reading.
+#[derive(Debug)]
+pub(super) struct Inspected {
+    pub(super) channel: Channel,
+    /// Lower case, without a port.
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+    /// Host and port, for the application.
+    pub(super) authority: HeaderValue,
+    /// The one spelling, without the query.
+    pub(super) path: String,
+}
+
+/// Reads what kind of request this is, or refuses it.
+pub(super) fn inspect(parts: &Parts, body_limit: Option<u64>) -> Result<Inspected, Fault> {
+    let extended = parts.extensions.get::<hyper::ext::Protocol>();
+    match (&parts.method, extended) {
+        (&Method::CONNECT, Some(protocol)) if protocol.as_str() == "websocket" => {}
+        (&Method::CONNECT | &Method::TRACE, _) => return Err(Fault::Method),
+        _ => {}
+    }
+    let (host, port, authority) = host(parts)?;
+    if !matches!(parts.uri.scheme_str(), None | Some("http" | "https")) {
+        return Err(Fault::Target);
+    }
+    let path = normalize(parts.uri.path())?.into_owned();
+    length(&parts.headers, body_limit)?;
+    let channel = channel(parts, extended.is_some())?;
+    if channel == Channel::WebSocket {
+        same_origin(&parts.headers, &authority)?;
+    }
+    Ok(Inspected { channel, host, port, authority, path })
+}
+
+/// The one host: `Host`, `:authority` and an absolute target must agree.
+fn host(parts: &Parts) -> Result<(String, Option<u16>, HeaderValue), Fault> {
+    let mut fields = parts.headers.get_all(HOST).iter();
+    let field = fields.next();
+    if fields.next().is_some() {
+        return Err(Fault::Host);
+    }
+    let named = parts.uri.authority();
+    let written = match (field, named) {
+        (Some(field), named) => {
+            let field = field.to_str().map_err(|_| Fault::Host)?;
+            if named.is_some_and(|named| !named.as_str().eq_ignore_ascii_case(field)) {
+                return Err(Fault::Host);
+            }
+            field
+        }
+        // HTTP/1 must say `Host`, whatever the target says.
+        (None, Some(named)) if parts.version == Version::HTTP_2 => named.as_str(),
+        (None, _) => return Err(Fault::Host),
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    let authority: Authority = written.parse().map_err(|_| Fault::Host)?;
+    let name = authority.host();
+    let odd = name.is_empty() || name.ends_with('.') || name.starts_with('.') || name.contains("..");
+    // A port that is no number, or is empty, is not the same as none.
+    let port = match written.strip_prefix(name).ok_or(Fault::Host)? {
+        "" => None,
+        port => Some(port.strip_prefix(':').and_then(|port| port.parse::<u16>().ok()).ok_or(Fault::Host)?),
+    };
+    if odd || !written.bytes().all(plain) {
+        return Err(Fault::Host);
+    }
+    let written = HeaderValue::from_str(written).map_err(|_| Fault::Host)?;
+    Ok((name.to_ascii_lowercase(), port, written))
+}
+
+fn length(headers: &HeaderMap, limit: Option<u64>) -> Result<(), Fault> {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(length) = lengths.next() else { return Ok(()) };
+    let text = length.to_str().map_err(|_| Fault::Length)?;
+    if lengths.next().is_some() || text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Fault::Length);
+    }
+    let length: u64 = text.parse().map_err(|_| Fault::Length)?;
+    if limit.is_some_and(|limit| length > limit) { Err(Fault::TooLarge) } else { Ok(()) }
+}
+
+fn channel(parts: &Parts, extended: bool) -> Result<Channel, Fault> {
+    let headers = &parts.headers;
+    if extended {
+        return Ok(Channel::WebSocket);
+    }
+    if parts.version != Version::HTTP_2 && headers.contains_key(UPGRADE) && lists(headers, "upgrade") {
+        let mut upgrades = headers.get_all(UPGRADE).iter();
+        let one = upgrades.next().filter(|_| upgrades.next().is_none()).map(HeaderValue::as_bytes);
+        let websocket = one.is_some_and(|one| one.eq_ignore_ascii_case(b"websocket"));
+        let mentioned = headers
+            .get_all(UPGRADE)
+            .iter()
+            .any(|value| value.as_bytes().to_ascii_lowercase().windows(9).any(|word| word == b"websocket"));
+        if websocket {
+            let version = headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
+            let bodiless = !headers.contains_key(http::header::TRANSFER_ENCODING)
+                && headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0");
+            let handshake = version && bodiless && headers.contains_key(http::header::SEC_WEBSOCKET_KEY);
+            return if handshake && parts.method == Method::GET { Ok(Channel::WebSocket) } else { Err(Fault::Upgrade) };
+        }
+        if mentioned {
+            return Err(Fault::Upgrade);
+        }
+        // Any other upgrade is an offer, and a server may decline it by answering as if it had not been made.
+    }
+    let grpc = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    Ok(match parts.version {
+        _ if grpc => Channel::Grpc,
+        Version::HTTP_2 => Channel::Http2,
+        _ => Channel::Http1,
+    })
+}
+
+fn lists(headers: &HeaderMap, option: &str) -> bool {
+    headers.get_all(CONNECTION).iter().any(|value| {
+        value.to_str().is_ok_and(|value| value.split(',').any(|one| one.trim().eq_ignore_ascii_case(option)))
+    })
+}
+
+/// Browsers send the cookies of this host with a WebSocket that any page opens, and always say which page it is. A
+/// programme says nothing.
+fn same_origin(headers: &HeaderMap, authority: &HeaderValue) -> Result<(), Fault> {
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let Some(origin) = origins.next() else { return Ok(()) };
+    let page = origin.to_str().ok().filter(|_| origins.next().is_none());
+    let page = page.and_then(|page| page.strip_prefix("https://").or_else(|| page.strip_prefix("http://")));
+    let same = page.is_some_and(|page| page.as_bytes().eq_ignore_ascii_case(authority.as_bytes()));
+    if same { Ok(()) } else { Err(Fault::ForeignOrigin) }
+}
+
+/// The client's address and scheme: the connection's own, unless a trusted proxy says otherwise.
+pub(super) fn client(headers: &HeaderMap, peer: IpAddr, encrypted: bool, trusted: &[AddressRange]) -> (IpAddr, bool) {
+    let trust = |address: IpAddr| trusted.iter().any(|range| range.contains(address));
+    if !trust(peer) {
+        return (peer, encrypted);
+    }
+    // From the right, which is what our own proxies wrote, to the first address that is not one of them. An entry that
+    // cannot be read ends it: what stands left of it is anybody's.
+    let mut address = peer;
+    let chain = headers
+        .get_all(FORWARDED_FOR)
+        .iter()
+        .rev()
+        .flat_map(|value| std::str::from_utf8(value.as_bytes()).unwrap_or_default().rsplit(',').map(str::trim));
+    for hop in chain {
+        let Ok(hop) = hop.parse::<IpAddr>() else { break };
+        address = hop.to_canonical();
+        if !trust(address) {
+            break;
+        }
+    }
+    let mut schemes = headers.get_all(FORWARDED_PROTO).iter();
+    let encrypted = match (schemes.next(), schemes.next()) {
+        (None, _) => encrypted,
+        (Some(scheme), None) => scheme == "https",
+        (Some(_), Some(_)) => false,
+    };
+    (address, encrypted)
+}
