@@ -32,3 +32,6 @@ pub const SCHEMA: &str = include_str!("../schema.cedarschema");
 
 /// The group that every human is in, without being listed.
 pub const EVERYONE: &str = "everyone";
+
+#[cfg(test)]
+mod tests;

@@ -83,6 +83,11 @@ impl PolicySet {
         &self.warnings
     }
 
+    /// The table that it was loaded with: records for it are made with the same one.
+    pub const fn symbols(&self) -> &Arc<Symbols> {
+        &self.symbols
+    }
+
     pub const fn time(&self) -> &TimeDependence {
         &self.time
     }
