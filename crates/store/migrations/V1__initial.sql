@@ -119,6 +119,7 @@ CREATE TABLE sessions (
     created          INTEGER NOT NULL,
     last_used        INTEGER NOT NULL,
     expires          INTEGER NOT NULL,
+    passkey          TEXT,
     provider_issuer  TEXT,
     provider_subject TEXT,
     provider_session TEXT

@@ -78,6 +78,8 @@ pub struct SessionRecord {
     pub last_used: Timestamp,
     /// Absolute, whatever the use.
     pub expires: Timestamp,
+    /// The passkey that made it: removing that one ends it.
+    pub passkey: Option<String>,
     /// The external session it came from, for back-channel logout.
     pub provider: Option<ProviderSession>,
     /// One secret per host.

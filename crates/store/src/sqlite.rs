@@ -100,9 +100,8 @@ fn schema_version(connection: &Connection) -> Result<i32, StoreError> {
     if !exists {
         return Ok(0);
     }
-    let version = connection.query_row("SELECT coalesce(max(version), 0) FROM refinery_schema_history", [], |row| {
-        row.get::<_, i32>(0)
-    })?;
+    let version = connection
+        .query_row("SELECT coalesce(max(version), 0) FROM refinery_schema_history", [], |row| row.get::<_, i32>(0))?;
     Ok(version)
 }
 

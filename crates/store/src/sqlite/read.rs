@@ -31,12 +31,7 @@ fn one<T>(
     Ok(c.prepare_cached(sql)?.query_row(values, |row| read(row)).optional()?)
 }
 
-fn each<T>(
-    c: &Connection,
-    sql: &str,
-    read: fn(&Row<'_>) -> rusqlite::Result<T>,
-    visit: &mut dyn FnMut(T),
-) -> Read<()> {
+fn each<T>(c: &Connection, sql: &str, read: fn(&Row<'_>) -> rusqlite::Result<T>, visit: &mut dyn FnMut(T)) -> Read<()> {
     let mut statement = c.prepare_cached(sql)?;
     for record in statement.query_map([], |row| read(row))? {
         visit(record?);
@@ -132,7 +127,8 @@ pub(super) fn risks(c: &Connection, visit: &mut dyn FnMut(RiskRecord)) -> Read<(
 pub(super) fn sessions(c: &Connection, visit: &mut dyn FnMut(SessionRecord)) -> Read<()> {
     let sql = "SELECT id, subject, device, address, methods, authenticated, created, last_used, expires,
                provider_issuer, provider_subject, provider_session,
-               (SELECT json_group_object(host, hex(hash)) FROM session_secrets WHERE session = id)
+               (SELECT json_group_object(host, hex(hash)) FROM session_secrets WHERE session = id),
+               passkey
                FROM sessions ORDER BY id";
     each(
         c,
@@ -153,6 +149,7 @@ pub(super) fn sessions(c: &Connection, visit: &mut dyn FnMut(SessionRecord)) -> 
                 created: instant(row, 6)?,
                 last_used: instant(row, 7)?,
                 expires: instant(row, 8)?,
+                passkey: row.get(13)?,
                 provider,
                 secrets: secrets.into_iter().map(|(host, hash)| (host, hash.0)).collect(),
             })

@@ -298,13 +298,13 @@ fn put_session(t: &Transaction<'_>, record: &SessionRecord) -> Result<(), StoreE
     run(
         t,
         "INSERT INTO sessions (id, subject, device, address, methods, authenticated, created, last_used, expires,
-         provider_issuer, provider_subject, provider_session)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+         provider_issuer, provider_subject, provider_session, passkey)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (id) DO UPDATE SET
          subject = excluded.subject, device = excluded.device, address = excluded.address,
          methods = excluded.methods, authenticated = excluded.authenticated, created = excluded.created,
          last_used = excluded.last_used, expires = excluded.expires, provider_issuer = excluded.provider_issuer,
-         provider_subject = excluded.provider_subject, provider_session = excluded.provider_session",
+         provider_subject = excluded.provider_subject, provider_session = excluded.provider_session, passkey = excluded.passkey",
         params![
             id,
             record.subject.to_string(),
@@ -318,6 +318,7 @@ fn put_session(t: &Transaction<'_>, record: &SessionRecord) -> Result<(), StoreE
             provider.map(|provider| provider.issuer.as_str()),
             provider.map(|provider| provider.subject.as_str()),
             provider.and_then(|provider| provider.session.as_deref()),
+            record.passkey,
         ],
     )?;
     run(t, "DELETE FROM session_secrets WHERE session = ?1", [&id])?;
