@@ -72,7 +72,9 @@ pub enum AuthorityError {
     NotProven,
     #[error("the device's key must be P-256 or Ed25519")]
     KeyType,
-    #[error("a certificate needs at least one host, and each must be a DNS name or an address")]
+    #[error(
+        "a certificate needs at least one host; each a DNS name or an address, and no wildcard for a top-level domain"
+    )]
     Host,
     #[error("the certificate would end at or before the moment it begins, or outlive the authority")]
     Validity,
@@ -250,7 +252,9 @@ fn alternative_name(host: &str) -> Result<SanType, AuthorityError> {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    if labels.len() > 253 || !labels.split('.').all(label) {
+    // Verifiers do not accept a wildcard for a whole top-level domain, and `*.localhost` is one.
+    let too_wide = labels.len() < host.len() && !labels.contains('.');
+    if too_wide || labels.len() > 253 || !labels.split('.').all(label) {
         return Err(AuthorityError::Host);
     }
     Ok(SanType::DnsName(host.try_into().map_err(|_| AuthorityError::Host)?))
