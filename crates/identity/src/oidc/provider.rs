@@ -42,6 +42,10 @@ const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
 /// than this.
 const KEYS_REFETCH: Duration = Duration::from_secs(60);
 
+/// A key that the provider has withdrawn, perhaps because it was stolen, is believed no longer than this, or twice this
+/// while the provider does not answer.
+const KEYS_LIFETIME: Duration = Duration::from_secs(60 * 60);
+
 /// How long a person may take at the provider.
 const FLOW_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
@@ -59,6 +63,8 @@ pub struct Provider {
 struct Keys {
     set: CoreJsonWebKeySet,
     fetched: Timestamp,
+    /// The last time they were asked for, with or without an answer.
+    asked: Timestamp,
 }
 
 impl Provider {
@@ -78,7 +84,7 @@ impl Provider {
         if metadata.token_endpoint().is_none() {
             return Err(OidcError::Metadata("there is no token endpoint".to_owned()));
         }
-        let keys = Mutex::new(Keys { set: metadata.jwks().clone(), fetched: now });
+        let keys = Mutex::new(Keys { set: metadata.jwks().clone(), fetched: now, asked: now });
         Ok(Self { settings, http, metadata, keys })
     }
 
@@ -155,7 +161,7 @@ impl Provider {
     /// Verifies a back-channel logout token. Whether its `jti` was seen before is for the caller.
     pub async fn verify_logout_token(&self, token: &str, now: Timestamp) -> Result<LogoutToken, OidcError> {
         let expected = logout::Expected { issuer: &self.settings.issuer, client_id: &self.settings.client_id };
-        let keys = self.keys.lock().set.clone();
+        let keys = self.keys(now).await?;
         match logout::verify(token, &keys, &expected, now) {
             Err(TokenFault::UnknownKey) => {
                 let keys = self.refetch(now).await?.ok_or(OidcError::Token(TokenFault::UnknownKey))?;
@@ -191,7 +197,7 @@ impl Provider {
         flow: &FlowState,
         now: Timestamp,
     ) -> Result<Claims, OidcError> {
-        let keys = self.keys.lock().set.clone();
+        let keys = self.keys(now).await?;
         let claims = match self.verify(token, keys, access_token, flow, now) {
             Err(OidcError::Token(TokenFault::UnknownKey)) => {
                 let keys = self.refetch(now).await?.ok_or(OidcError::Token(TokenFault::UnknownKey))?;
@@ -317,20 +323,37 @@ impl Provider {
         }))
     }
 
+    /// The keys to verify with.
+    async fn keys(&self, now: Timestamp) -> Result<CoreJsonWebKeySet, OidcError> {
+        let known = self.keys.lock().clone();
+        if now < known.fetched.plus(KEYS_LIFETIME) {
+            return Ok(known.set);
+        }
+        match self.refetch(now).await {
+            Ok(Some(set)) => Ok(set),
+            // Somebody else is asking at this moment, or the provider does not answer.
+            _ if now < known.fetched.plus(KEYS_LIFETIME * 2) => Ok(known.set),
+            Ok(None) => Err(OidcError::Token(TokenFault::UnknownKey)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The provider's keys as they are now; `None` when they were fetched too recently to ask again.
     async fn refetch(&self, now: Timestamp) -> Result<Option<CoreJsonWebKeySet>, OidcError> {
         {
             let mut keys = self.keys.lock();
-            if now < keys.fetched.plus(KEYS_REFETCH) {
+            if now < keys.asked.plus(KEYS_REFETCH) {
                 return Ok(None);
             }
             // Before the answer: many bad tokens at once make one question, and a provider that is down is not hammered.
-            keys.fetched = now;
+            keys.asked = now;
         }
         let set = CoreJsonWebKeySet::fetch_async(self.metadata.jwks_uri(), &|request| self.http.call(request))
             .await
             .map_err(discovery)?;
-        self.keys.lock().set = set.clone();
+        let mut keys = self.keys.lock();
+        keys.set = set.clone();
+        keys.fetched = now;
         Ok(Some(set))
     }
 }

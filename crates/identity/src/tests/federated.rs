@@ -224,6 +224,22 @@ async fn keys_rotate_and_strangers_cannot_make_us_ask_all_day() {
     assert_eq!(scripted.script.lock().key_requests, 2);
 }
 
+#[tokio::test]
+async fn a_withdrawn_key_is_not_believed_for_long() {
+    let scripted = ScriptedProvider::start().await;
+    let provider = scripted.discover().await.unwrap();
+    let stolen = scripted.script.lock().key.clone();
+    scripted.script.lock().published = vec![Key::new("second").jwk()];
+    let verdict = async |seconds| {
+        let mut claims = logout(&scripted);
+        claims["iat"] = json!(later(seconds).seconds());
+        claims["exp"] = json!(later(seconds + 60).seconds());
+        provider.verify_logout_token(&stolen.sign(&claims), later(seconds)).await.map(|_| ())
+    };
+    assert_eq!(verdict(3599).await, Ok(()));
+    assert_eq!(verdict(3600).await, Err(OidcError::Token(TokenFault::UnknownKey)));
+}
+
 fn logout(scripted: &ScriptedProvider) -> Value {
     json!({
         "iss": scripted.issuer, "aud": CLIENT, "iat": NOW.seconds(), "exp": NOW.seconds() + 120, "jti": "once",
