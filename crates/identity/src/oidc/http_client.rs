@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -78,6 +79,17 @@ impl HttpClient {
             Ok(http::Response::from_parts(head, body.to_bytes().to_vec()))
         };
         tokio::time::timeout(TIMEOUT, exchange).await.map_err(|_| HttpError::Timeout)?
+    }
+}
+
+/// Not a closure over [`HttpClient::call`]: of a future with such a closure inside, the compiler cannot tell that it is
+/// `Send`.
+impl<'c> openidconnect::AsyncHttpClient<'c> for HttpClient {
+    type Error = HttpError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(Self::call(self, request))
     }
 }
 

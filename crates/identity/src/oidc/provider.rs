@@ -77,7 +77,7 @@ impl Provider {
         }
         RedirectUrl::new(settings.redirect_uri.clone())
             .map_err(|_| OidcError::Settings("the redirect address is no URL"))?;
-        let metadata = Metadata::discover_async(issuer, &|request| http.call(request)).await.map_err(discovery)?;
+        let metadata = Metadata::discover_async(issuer, &http).await.map_err(discovery)?;
         if !secure(metadata.authorization_endpoint().as_str()) {
             return Err(OidcError::Metadata("the authorization endpoint is not secure".to_owned()));
         }
@@ -140,12 +140,11 @@ impl Provider {
     ) -> Result<FederatedIdentity, OidcError> {
         let code = self.check_callback(callback, &flow, now)?;
         let client = self.client(self.keys.lock().set.clone())?;
-        let http = |request| self.http.call(request);
         let answer = client
             .exchange_code(AuthorizationCode::new(code))
             .map_err(|_| OidcError::Metadata("there is no token endpoint".to_owned()))?
             .set_pkce_verifier(PkceCodeVerifier::new(flow.pkce_verifier.clone()))
-            .request_async(&http)
+            .request_async(&self.http)
             .await
             .map_err(|error| match error {
                 RequestTokenError::Request(error) => OidcError::Unreachable(error),
@@ -271,8 +270,7 @@ impl Provider {
         }
         let subject: SubjectIdentifier = claims.subject().clone();
         let Ok(request) = client.user_info(access_token, Some(subject)) else { return Ok(None) };
-        let http = |request| self.http.call(request);
-        match request.request_async(&http).await {
+        match request.request_async(&self.http).await {
             Ok(told) => Ok(Some(told)),
             // About somebody else, or signed wrongly: an attack, not a provider that has nothing to tell.
             Err(openidconnect::UserInfoError::ClaimsVerification(_)) => Err(OidcError::Token(TokenFault::Audience)),
@@ -348,9 +346,7 @@ impl Provider {
             // Before the answer: many bad tokens at once make one question, and a provider that is down is not hammered.
             keys.asked = now;
         }
-        let set = CoreJsonWebKeySet::fetch_async(self.metadata.jwks_uri(), &|request| self.http.call(request))
-            .await
-            .map_err(discovery)?;
+        let set = CoreJsonWebKeySet::fetch_async(self.metadata.jwks_uri(), &self.http).await.map_err(discovery)?;
         let mut keys = self.keys.lock();
         keys.set = set.clone();
         keys.fetched = now;

@@ -359,6 +359,18 @@ async fn discovery_is_suspicious() {
     assert_eq!(HttpClient::new(Some("no certificate")).unwrap_err(), HttpError::Authority);
 }
 
+/// Servers spawn these; a closure as HTTP client once made them unfit for it.
+#[tokio::test]
+async fn a_sign_in_may_cross_threads() {
+    let scripted = ScriptedProvider::start().await;
+    let identity = tokio::spawn(async move {
+        let provider = scripted.discover().await.unwrap();
+        let _ = provider.verify_logout_token("", NOW).await;
+        sign_in(&scripted, &provider).await
+    });
+    assert!(identity.await.unwrap().is_ok());
+}
+
 #[test]
 fn words_about_methods_mean_what_the_mapping_says() {
     use AuthenticationMethod as M;
