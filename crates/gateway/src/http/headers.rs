@@ -197,7 +197,7 @@ pub(super) fn strip_cookies(headers: &mut HeaderMap) {
     }
     let mut kept = String::new();
     for (name, value) in
-        cookies(headers).filter(|(name, value)| !is_ours(name) && !(name.is_empty() && value.is_empty()))
+        cookies(headers).filter(|(name, value)| !is_ours(name) && (!name.is_empty() || !value.is_empty()))
     {
         let separator = if kept.is_empty() { "" } else { "; " };
         let _ = write!(kept, "{separator}{name}={value}");

@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use countersign_lease::{Arrival, RefusalKind};
 use countersign_model::{AccessRequest, Action, ActionClass, DeviceEvidence, EnforcementPoint, HttpRequestFacts};
-use http::{Method, Request, Response, StatusCode};
+use http::header::CONNECTION;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tracing::Instrument;
 
@@ -59,13 +60,14 @@ pub(super) async fn answer(
         return Ok(No::Overloaded.response(form));
     };
     let (parts, body) = request.into_parts();
+    let http2 = parts.version == Version::HTTP_2;
     let request = match inspect::inspect(&parts, node.settings.limits.body_bytes) {
         Ok(request) => request,
         Err(fault) => {
             tracing::debug!(%fault, "request refused unread");
             metrics::counter!("countersign_http_requests_total", "channel" => "unread", "outcome" => "ambiguous")
                 .increment(1);
-            return Ok(No::Fault(fault).response(form));
+            return Ok(refused(&No::Fault(fault), form, http2));
         }
     };
     let channel = request.channel;
@@ -86,11 +88,20 @@ pub(super) async fn answer(
     metrics::counter!("countersign_http_requests_total", "channel" => channel.name(), "outcome" => outcome)
         .increment(1);
     metrics::histogram!("countersign_http_response_head_seconds", "channel" => channel.name()).record(began.elapsed());
-    let response = served.unwrap_or_else(|no| no.response(form));
+    let response = served.unwrap_or_else(|no| refused(&no, form, http2));
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         facts.opened.set();
     }
     Ok(response)
+}
+
+/// The refusal; after a request that could not be read, nothing more is read from an HTTP/1 connection.
+fn refused(no: &No, form: Form, http2: bool) -> Response<Outgoing> {
+    let mut response = no.response(form);
+    if matches!(no, No::Fault(_)) && !http2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 async fn serve(

@@ -12,6 +12,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
+/// No parser takes a NUL in a head; the empty line makes it look.
+const POISON: &[u8] = b"\0\r\n\r\n";
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A chunk-size or trailer line. Head lines are bounded by the parser's buffer.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -46,6 +48,7 @@ impl Opened {
 
 pub(super) struct Wire<I> {
     io: I,
+    /// Comes before anything else from `io`.
     prefix: Vec<u8>,
     /// `None` for HTTP/2, whose frames leave no doubt.
     scanner: Option<Scanner>,
@@ -58,21 +61,24 @@ impl<I> Wire<I> {
         let scanner = (!sniffed.http2).then(Scanner::default);
         Self { io, prefix: sniffed.read, scanner, opened, ended: false }
     }
+
+    fn put_prefix(&mut self, buf: &mut ReadBuf<'_>) {
+        let rest = self.prefix.split_off(self.prefix.len().min(buf.remaining()));
+        buf.put_slice(&std::mem::replace(&mut self.prefix, rest));
+    }
 }
 
 impl<I: AsyncRead + Unpin> AsyncRead for Wire<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        let start = buf.filled().len();
+        if !this.prefix.is_empty() {
+            this.put_prefix(buf);
+        } else if !this.ended {
+            ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+        }
         if this.ended {
             return Poll::Ready(Ok(()));
-        }
-        let start = buf.filled().len();
-        if this.prefix.is_empty() {
-            ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
-        } else {
-            let length = this.prefix.len().min(buf.remaining());
-            let rest = this.prefix.split_off(length);
-            buf.put_slice(&std::mem::replace(&mut this.prefix, rest));
         }
         let Some(scanner) = &mut this.scanner else { return Poll::Ready(Ok(())) };
         if this.opened.0.load(Ordering::Acquire) {
@@ -84,7 +90,8 @@ impl<I: AsyncRead + Unpin> AsyncRead for Wire<I> {
             Err(Fault::InHead { at }) => {
                 this.ended = true;
                 buf.set_filled(start + at);
-                buf.put_slice(&[0]);
+                this.prefix = POISON.to_vec();
+                this.put_prefix(buf);
                 Poll::Ready(Ok(()))
             }
             Err(Fault::InBody) => {
@@ -137,21 +144,20 @@ struct Scanner {
     line: Vec<u8>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 enum State {
+    #[default]
     RequestLine,
     Field(Framing),
-    Body { left: u64 },
+    Body {
+        left: u64,
+    },
     ChunkSize,
-    Chunk { left: u64 },
+    Chunk {
+        left: u64,
+    },
     ChunkEnd,
     Trailer,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self::RequestLine
-    }
 }
 
 /// What one head has said about its body so far.
