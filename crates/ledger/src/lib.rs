@@ -1,14 +1,35 @@
-//! The transparency log.
+//! The transparency log: append-only, Merkle, signed. Entries are durable before they are acknowledged; tiles and
+//! checkpoints are in the C2SP layouts, so that anybody can verify them with tools that are not ours. No executor, no
+//! network, no policy: bytes, a disk and one thread that writes.
 
-/// Proof that an entry is durable. Only the writer makes one, after the entry has reached the disk.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Receipt {
-    index: u64,
-}
+mod archive;
+mod bundle;
+mod disk;
+mod entry;
+mod key;
+mod ledger;
+mod path;
+mod pending;
+mod proof;
+mod publisher;
+mod reader;
+mod recovery;
+mod source;
+mod tree;
+pub mod verify;
+mod wal;
+mod writer;
 
-impl Receipt {
-    /// The entry's position in the log.
-    pub const fn index(&self) -> u64 {
-        self.index
-    }
-}
+pub use archive::{ArchiveError, Archived};
+pub use disk::{Disk, Lock, LogFile, SystemDisk};
+pub use entry::{
+    ActEntry, Asked, DecisionEntry, DecodeError, EncodeError, Entry, EntryBody, LeaseEndedEntry, MAX_ENTRY, Point,
+    PublishedPolicy,
+};
+pub use key::{KeyError, SignedCheckpoint, SigningKey, VerifierKey};
+pub use ledger::{Ledger, OpenError, Options, Status};
+pub use path::{LogPath, PathError};
+pub use pending::{AppendError, Pending, Receipt};
+pub use proof::{ConsistencyProof, InclusionProof, ProofError, Proven};
+pub use reader::{ReadError, Reader};
+pub use source::{Directory, Source, SourceError};

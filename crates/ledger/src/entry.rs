@@ -1,0 +1,281 @@
+//! What is recorded, and its one encoding. An entry is canonical JSON, version 1: one line, fields in the order of
+//! these types, no white space; [`Entry::decode`] refuses every other spelling of the same content. No type here has
+//! room for a secret: credentials are named by kind, never by value.
+
+use std::net::IpAddr;
+
+use countersign_model::{
+    Action, Circumstances, Decision, DecisionId, DeviceId, EnforcementPoint, LeaseId, Methods, PolicyId, Question,
+    ResourceId, SessionId, Signal, SubjectId, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// The longest entry that an entry bundle can hold: its length is two bytes (C2SP tlog-tiles, "Log entries").
+pub const MAX_ENTRY: usize = u16::MAX as usize;
+
+const VERSION: u8 = 1;
+
+/// One thing that happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// When, by the clock of the node that recorded it.
+    pub at: Timestamp,
+    pub body: EntryBody,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryBody {
+    Decision(Box<DecisionEntry>),
+    LeaseEnded(LeaseEndedEntry),
+    Signal(Box<Signal>),
+    SessionStarted {
+        session: SessionId,
+        subject: SubjectId,
+        device: Option<DeviceId>,
+        methods: Methods,
+        /// The external provider that vouched, where one did.
+        provider: Option<String>,
+        address: Option<IpAddr>,
+        expires: Timestamp,
+    },
+    SessionEnded {
+        session: SessionId,
+        subject: SubjectId,
+        cause: String,
+        /// Who ended it, where it was somebody else.
+        by: Option<SubjectId>,
+    },
+    SignInRefused {
+        /// Whom it was tried for, where that is known.
+        subject: Option<SubjectId>,
+        /// `passkey`, `oidc`, `invitation`, ….
+        method: String,
+        cause: String,
+        address: Option<IpAddr>,
+    },
+    /// A set too large for one entry is recorded in several: see [`EntryBody::policy_published`].
+    PolicyPublished {
+        /// Of the whole set.
+        hash: String,
+        policies: Vec<PublishedPolicy>,
+        /// Counted from 1.
+        part: u32,
+        parts: u32,
+        by: Option<SubjectId>,
+    },
+    ConfigurationChanged {
+        hash: String,
+        by: Option<SubjectId>,
+    },
+    Act(ActEntry),
+    Started {
+        version: String,
+        node: String,
+    },
+    Stopped {
+        node: String,
+    },
+    /// The compiled plan and Cedar's own evaluator did not agree.
+    ShadowDifference {
+        decision: DecisionId,
+        policy_set: String,
+        plan: String,
+        reference: String,
+    },
+}
+
+/// One decision, with all that it rested on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DecisionEntry {
+    pub id: DecisionId,
+    pub question: Asked,
+    pub decision: Decision,
+    pub point: Point,
+    /// SHA-256 of the policy set, in hex.
+    pub policy_set: String,
+    /// Of the world.
+    pub generation: u64,
+    /// `absent`, `session-cookie`, `bearer`, `ambiguous`: never the credential.
+    pub credential_kind: String,
+    /// Present exactly when access was given.
+    pub lease: Option<LeaseId>,
+    /// The decision that this one takes the place of, when a live lease was decided again.
+    pub supersedes: Option<DecisionId>,
+}
+
+/// A [`Question`] as recorded: where no route covered the request there is no resource.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Asked {
+    pub subject: SubjectId,
+    pub action: Action,
+    pub resource: Option<ResourceId>,
+    pub session: Option<SessionId>,
+    pub circumstances: Circumstances,
+}
+
+impl From<Question> for Asked {
+    fn from(question: Question) -> Self {
+        let Question { subject, action, resource, session, circumstances } = question;
+        Self { subject, action, resource: Some(resource), session, circumstances }
+    }
+}
+
+impl Asked {
+    /// The question, to ask it again.
+    pub fn question(&self) -> Option<Question> {
+        let Self { subject, action, resource, session, circumstances } = self.clone();
+        Some(Question { subject, action, resource: resource?, session, circumstances })
+    }
+}
+
+/// Where it was enforced.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Point {
+    pub node: String,
+    pub channel: String,
+}
+
+impl From<&EnforcementPoint> for Point {
+    fn from(point: &EnforcementPoint) -> Self {
+        Self { node: point.node.clone(), channel: point.channel.to_owned() }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LeaseEndedEntry {
+    pub lease: LeaseId,
+    /// The decision that gave it.
+    pub decision: DecisionId,
+    pub cause: String,
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
+    /// The decision that took it away, where one did.
+    pub by_decision: Option<DecisionId>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PublishedPolicy {
+    pub id: PolicyId,
+    /// SHA-256, in hex.
+    pub hash: String,
+}
+
+/// An administrative act.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ActEntry {
+    pub by: SubjectId,
+    /// The decision that allowed it; a break-in has none.
+    pub decision: Option<DecisionId>,
+    pub verb: String,
+    pub target: String,
+    pub detail: String,
+}
+
+impl EntryBody {
+    /// The same word as in the encoding.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Decision(_) => "decision",
+            Self::LeaseEnded(_) => "lease-ended",
+            Self::Signal(_) => "signal",
+            Self::SessionStarted { .. } => "session-started",
+            Self::SessionEnded { .. } => "session-ended",
+            Self::SignInRefused { .. } => "sign-in-refused",
+            Self::PolicyPublished { .. } => "policy-published",
+            Self::ConfigurationChanged { .. } => "configuration-changed",
+            Self::Act(_) => "act",
+            Self::Started { .. } => "started",
+            Self::Stopped { .. } => "stopped",
+            Self::ShadowDifference { .. } => "shadow-difference",
+        }
+    }
+
+    /// The publication of a policy set, in as many entries as it takes.
+    pub fn policy_published(hash: &str, policies: Vec<PublishedPolicy>, by: Option<&SubjectId>) -> Vec<Self> {
+        // A name is at most 256 bytes, each of which JSON may write as two; the hash and the punctuation fit in 128.
+        const PER_ENTRY: usize = MAX_ENTRY / 2 / (2 * 256 + 128);
+        let mut chunks: Vec<Vec<PublishedPolicy>> = policies.chunks(PER_ENTRY).map(<[_]>::to_vec).collect();
+        if chunks.is_empty() {
+            chunks.push(Vec::new());
+        }
+        let parts = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
+        let entry =
+            |(part, policies)| Self::PolicyPublished { hash: hash.to_owned(), policies, part, parts, by: by.cloned() };
+        (1..).zip(chunks).map(entry).collect()
+    }
+}
+
+/// The line as it is written; the order of the fields is the format.
+#[derive(Serialize)]
+struct Written<'a> {
+    v: u8,
+    at: Timestamp,
+    body: &'a EntryBody,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Read {
+    v: u8,
+    at: Timestamp,
+    body: EntryBody,
+}
+
+/// Why an entry cannot be recorded. It is never shortened to fit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    #[error("the entry is {0} bytes long, an entry has at most {MAX_ENTRY}")]
+    TooLong(usize),
+    #[error("the entry cannot be written as JSON: {0}")]
+    Json(String),
+}
+
+/// Why bytes are not an entry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    #[error("the entry is {0} bytes long, an entry has at most {MAX_ENTRY}")]
+    TooLong(usize),
+    #[error("the entry is not a JSON record of a known kind: {0}")]
+    Json(String),
+    #[error("the entry is of version {0}, known is {VERSION}")]
+    Version(u8),
+    #[error("the entry is not in canonical form")]
+    NotCanonical,
+}
+
+impl Entry {
+    pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        let line = Written { v: VERSION, at: self.at, body: &self.body };
+        let bytes = serde_json::to_vec(&line).map_err(|error| EncodeError::Json(error.to_string()))?;
+        if bytes.len() > MAX_ENTRY {
+            return Err(EncodeError::TooLong(bytes.len()));
+        }
+        Ok(bytes)
+    }
+
+    /// Reads foreign bytes. What it accepts, [`encode`](Self::encode) writes back byte for byte.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.len() > MAX_ENTRY {
+            return Err(DecodeError::TooLong(bytes.len()));
+        }
+        let Read { v, at, body } =
+            serde_json::from_slice(bytes).map_err(|error| DecodeError::Json(error.to_string()))?;
+        if v != VERSION {
+            return Err(DecodeError::Version(v));
+        }
+        let entry = Self { at, body };
+        match entry.encode() {
+            Ok(again) if again == bytes => Ok(entry),
+            _ => Err(DecodeError::NotCanonical),
+        }
+    }
+
+    /// The instant of an encoded entry without decoding the rest: it stands at a fixed place. For searching; what is
+    /// found is decoded in full.
+    pub(crate) fn peek_at(bytes: &[u8]) -> Option<Timestamp> {
+        let rest = bytes.strip_prefix(br#"{"v":1,"at":""#)?;
+        let end = rest.iter().position(|&b| b == b'"')?;
+        std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()
+    }
+}
