@@ -112,6 +112,8 @@ pub struct PostureRequirements {
 }
 
 impl Default for PostureRequirements {
+    /// What the device's own agent can tell honestly on every platform. Endpoint protection, screen lock, management
+    /// and integrity are required by configuration, where something reports them.
     fn default() -> Self {
         use PostureAspect as A;
         Self {
@@ -119,8 +121,6 @@ impl Default for PostureRequirements {
                 (A::PatchAge, PostureRequirement::AtMostDays(30)),
                 (A::DiskEncryption, PostureRequirement::On),
                 (A::Firewall, PostureRequirement::On),
-                (A::ScreenLock, PostureRequirement::On),
-                (A::Integrity, PostureRequirement::On),
             ]),
             max_age: Duration::from_secs(15 * 60),
         }

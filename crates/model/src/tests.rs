@@ -46,12 +46,12 @@ fn unknown_and_stale_are_not_passed() {
     assert!(!requirements.assess(&posture, assessment.holds_until).compliant());
 
     posture.insert(PostureAspect::Firewall, reported(PostureValue::On, 901));
-    posture.insert(PostureAspect::ScreenLock, reported(PostureValue::Days(1), 0));
-    posture.remove(&PostureAspect::Integrity);
+    posture.insert(PostureAspect::DiskEncryption, reported(PostureValue::Days(1), 0));
+    posture.remove(&PostureAspect::PatchAge);
     let findings = requirements.assess(&posture, NOON).findings;
     assert_eq!(findings.get(&PostureAspect::Firewall), Some(&Finding::Stale));
-    assert_eq!(findings.get(&PostureAspect::ScreenLock), Some(&Finding::Failed));
-    assert_eq!(findings.get(&PostureAspect::Integrity), Some(&Finding::Unknown));
+    assert_eq!(findings.get(&PostureAspect::DiskEncryption), Some(&Finding::Failed));
+    assert_eq!(findings.get(&PostureAspect::PatchAge), Some(&Finding::Unknown));
     assert_eq!(findings.len(), 3);
 }
 
