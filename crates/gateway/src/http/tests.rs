@@ -16,3 +16,4 @@ mod raw;
 mod shutdown;
 mod tls;
 mod units;
+mod upgrade;

@@ -216,6 +216,11 @@ pub(super) async fn start() -> Fixture {
 }
 
 pub(super) async fn start_with(adjust: impl FnOnce(&mut Settings)) -> Fixture {
+    start_beside(None, adjust).await
+}
+
+/// With one more resource, `other`.
+pub(super) async fn start_beside(other: Option<Upstream>, adjust: impl FnOnce(&mut Settings)) -> Fixture {
     let directory = tempfile::tempdir().unwrap();
     let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = upstream.local_addr().unwrap();
@@ -235,12 +240,14 @@ pub(super) async fn start_with(adjust: impl FnOnce(&mut Settings)) -> Fixture {
         })
     };
     let origin = |scheme: &str| Upstream::Origin { url: format!("{scheme}://{at}"), ca: None, preserve_host: false };
-    let catalog = Catalog::new([
+    let mut resources = vec![
         resource("app", origin("http")),
         resource("grpc", origin("h2c")),
         resource("part", Upstream::Internal { part: "echo".to_owned() }),
         resource("gone", Upstream::Origin { url: "http://127.0.0.1:1".to_owned(), ca: None, preserve_host: true }),
-    ]);
+    ];
+    resources.extend(other.map(|upstream| resource("other", upstream)));
+    let catalog = Catalog::new(resources);
     let ledger =
         Ledger::open(directory.path(), Options::new("test.example/log", SigningKey::from_seed([7; 32]))).unwrap();
     let script = Arc::new(Script {
