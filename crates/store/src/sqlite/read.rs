@@ -18,7 +18,7 @@ type Read<T> = Result<T, StoreError>;
 
 fn all<T>(c: &Connection, sql: &str, values: impl Params, read: fn(&Row<'_>) -> rusqlite::Result<T>) -> Read<Vec<T>> {
     let mut statement = c.prepare_cached(sql)?;
-    let rows = statement.query_map(values, |row| read(row))?;
+    let rows = statement.query_map(values, read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -28,12 +28,12 @@ fn one<T>(
     values: impl Params,
     read: fn(&Row<'_>) -> rusqlite::Result<T>,
 ) -> Read<Option<T>> {
-    Ok(c.prepare_cached(sql)?.query_row(values, |row| read(row)).optional()?)
+    Ok(c.prepare_cached(sql)?.query_row(values, read).optional()?)
 }
 
 fn each<T>(c: &Connection, sql: &str, read: fn(&Row<'_>) -> rusqlite::Result<T>, visit: &mut dyn FnMut(T)) -> Read<()> {
     let mut statement = c.prepare_cached(sql)?;
-    for record in statement.query_map([], |row| read(row))? {
+    for record in statement.query_map([], read)? {
         visit(record?);
     }
     Ok(())
