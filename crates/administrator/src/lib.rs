@@ -1,1 +1,125 @@
+//! The policy administrator: all facts in memory, sessions, live leases, and what happens to them when a fact changes.
+//! It puts the question together and acts on the answer; the answer itself is the policy engine's (`policy`), and what
+//! passes is the enforcement point's (`gateway`). Nothing here speaks a wire protocol.
+//!
+//! The main path: `authority` admits, `signals` and `schedule` decide again, `record` writes down. Beside it stand
+//! accounts: sign-in, sessions, keys, devices, and the acts of administrators.
 
+mod accounts;
+mod apply;
+mod authority;
+mod built_in;
+mod circumstances;
+mod clock;
+mod devices;
+mod federated;
+mod hand_off;
+mod inventory;
+mod inventory_rules;
+mod invitations;
+mod keys;
+mod leases;
+mod one_time;
+mod passkeys;
+mod policies;
+mod record;
+mod schedule;
+mod sessions;
+mod settings;
+mod sign_in;
+mod signals;
+mod sources;
+mod start;
+mod view;
+mod world;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+
+use arc_swap::ArcSwap;
+use countersign_lease::Catalog;
+use countersign_ledger::Ledger;
+use countersign_model::{Clock, DecisionId, SubjectId, Timestamp};
+use countersign_policy::{PolicySet, Symbols};
+use countersign_store::Store;
+
+use crate::accounts::Accounts;
+use crate::leases::Leases;
+use crate::policies::Rules;
+use crate::record::Recorder;
+use crate::world::World;
+
+pub use accounts::{AccountParts, ActError, Client, OneTimeLink, ProviderParts, Provision, SignInError};
+pub use apply::{ApplyReport, Bundle};
+pub use built_in::{AUDITORS, LOCAL_OPERATOR, OWNERS};
+pub use clock::SystemClock;
+pub use devices::{DeviceError, EnrolledDevice};
+pub use federated::FederatedStart;
+pub use hand_off::local_path;
+pub use invitations::{BreakInError, InvitationView, break_in_offline};
+pub use keys::{IssuedKey, KeyView, NewKey};
+pub use passkeys::{Ceremony, PasskeyView};
+pub use policies::{PublishError, ReconfigureError};
+pub use record::{EntryFilter, Recorded};
+pub use settings::{Disclosure, Network, ParseNetworkError, Settings};
+pub use sign_in::{SessionFilter, SessionView, SignedIn};
+pub use signals::SignalError;
+pub use sources::PolicyReport;
+pub use start::StartError;
+pub use view::{LeaseFilter, LeaseView, Page, Status, SubjectFilter};
+pub use world::{Counts, WorldError};
+
+// What views are made of, for crates that know neither the store nor the policy engine.
+pub use countersign_policy::PolicyInfo;
+pub use countersign_store::KeyScope;
+
+/// The administrator of one node. A handle: clones are the same administrator.
+#[derive(Clone, Debug)]
+pub struct Administrator(pub(crate) Arc<Inner>);
+
+/// What an administrator is made of.
+#[derive(Debug)]
+pub struct Parts {
+    pub store: Arc<dyn Store>,
+    pub ledger: Ledger,
+    /// The table that `policies` was loaded with; the world's records are made with it too.
+    pub symbols: Arc<Symbols>,
+    pub policies: PolicySet,
+    pub settings: Settings,
+    pub clock: Arc<dyn Clock>,
+    pub accounts: AccountParts,
+    /// This node's name.
+    pub node: String,
+}
+
+/// Who performs an administrative act, and by which decision it may. Every act takes one and is recorded with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    pub subject: SubjectId,
+    pub decision: Option<DecisionId>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) node: String,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) world: World,
+    /// Policies and settings as one: a decision never sees the one without the other.
+    pub(crate) rules: ArcSwap<Rules>,
+    pub(crate) catalog: ArcSwap<Catalog>,
+    pub(crate) accounts: Accounts,
+    pub(crate) leases: Leases,
+    pub(crate) recorder: Recorder,
+    /// Signals, publications and settings are applied one after the other. Decisions never take it.
+    pub(crate) order: tokio::sync::Mutex<()>,
+    /// Moves after every change that a decision could have seen: world, rules, sessions.
+    pub(crate) epoch: AtomicU64,
+    pub(crate) in_flight: AtomicUsize,
+    pub(crate) decided: AtomicU64,
+    pub(crate) stopping: AtomicBool,
+    pub(crate) started: Timestamp,
+}
+
+#[cfg(test)]
+mod tests;

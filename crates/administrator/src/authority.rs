@@ -1,0 +1,301 @@
+//! The gate's other side: from a request to an admission. Everything that opens anything comes through
+//! [`Administrator::admit_one`].
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use countersign_lease::{
+    Admission, Authority, AuthorityFuture, Catalog, EndReason, Ended, HandOff, HandOffError, Principal, Refusal,
+    RefusalKind, SessionCookie, Tether,
+};
+use countersign_ledger::{AppendError, DecisionEntry, EntryBody, LeaseEndedEntry, Point, Receipt};
+use countersign_model::{AccessRequest, Decision, DecisionId, DenialCause, LeaseId, Timestamp};
+use countersign_policy::Slice;
+use smallvec::SmallVec;
+
+use crate::Administrator;
+use crate::circumstances::{Judgement, Proof, Sight, deny};
+use crate::leases::Live;
+
+impl Authority for Administrator {
+    fn admit(&self, request: AccessRequest, tether: Tether) -> AuthorityFuture<'_, Result<Admission, Refusal>> {
+        Box::pin(self.admit_one(request, tether))
+    }
+
+    fn end(&self, ended: Ended) {
+        self.0.leases.remove(ended.lease);
+        self.count_leases();
+        let (cause, by_decision) = match &ended.reason {
+            EndReason::Completed => ("completed", None),
+            EndReason::Revoked(revocation) => (revocation.cause.name(), revocation.decision),
+        };
+        self.record_end(ended.lease, ended.decision, cause, by_decision, (ended.bytes_sent, ended.bytes_received));
+    }
+
+    fn catalog(&self) -> Arc<Catalog> {
+        Administrator::catalog(self)
+    }
+
+    fn redeem(&self, hand_off: HandOff) -> AuthorityFuture<'_, Result<SessionCookie, HandOffError>> {
+        Box::pin(self.redeem_hand_off(hand_off))
+    }
+}
+
+impl Administrator {
+    async fn admit_one(&self, request: AccessRequest, tether: Tether) -> Result<Admission, Refusal> {
+        let Some(_seat) = self.take_seat() else { return Err(unrecorded(RefusalKind::Overloaded)) };
+        if !self.ready() {
+            return Err(unrecorded(RefusalKind::Unavailable));
+        }
+        let began = Instant::now();
+        let now = self.now();
+        let id = DecisionId::timed(now, rand::random());
+        let (sight, mut judgement, mut enlisted) = self.decide_and_enlist(request, id, &tether, now)?;
+        self.shadow(id, &mut judgement);
+        if !matches!(judgement.decision, Decision::Allow(_)) {
+            enlisted = None;
+        }
+        metrics::histogram!("countersign_decision_seconds").record(began.elapsed().as_secs_f64());
+        metrics::counter!("countersign_decisions_total", "effect" => judgement.decision.name()).increment(1);
+
+        let refusal = self.refusal(id, &judgement.decision);
+        let lease = enlisted.as_ref().map(|it| it.live.id);
+        let entry = decision_entry(id, &sight, judgement, lease, None);
+        if let Some(enlisted) = &mut enlisted {
+            enlisted.recorded = true;
+        }
+        // A crash before this is durable leaves neither a record nor an access; after it, a record of an access that
+        // perhaps was never used.
+        let receipt = self.record(EntryBody::Decision(Box::new(entry))).await;
+        match (receipt, enlisted, refusal) {
+            (Ok(receipt), Some(enlisted), None) => Ok(enlisted.admit(receipt)),
+            (Ok(_), _, Some(refusal)) => Err(refusal),
+            (Err(AppendError::Full), _, _) => Err(unrecorded(RefusalKind::Overloaded)),
+            (Ok(_), None, None) | (Err(AppendError::Broken | AppendError::Entry(_)), _, _) => {
+                Err(unrecorded(RefusalKind::Unavailable))
+            }
+        }
+    }
+
+    /// A decision that no change has overtaken; where it allows, the lease is already in the table.
+    //
+    // INVARIANT: a change publishes, then moves the epoch, then looks for leases. One that is published after this
+    // decision looked has either moved the epoch when it is read again, and everything is decided anew, or finds the
+    // lease in the table.
+    fn decide_and_enlist(
+        &self,
+        request: AccessRequest,
+        id: DecisionId,
+        tether: &Tether,
+        now: Timestamp,
+    ) -> Result<(Sight, Judgement, Option<Enlisted>), Refusal> {
+        const ATTEMPTS: usize = 32;
+        let mut epoch = self.0.epoch.load(Ordering::SeqCst);
+        let mut sight = self.see(request, now);
+        for _ in 0..ATTEMPTS {
+            let judgement = self.judge(&sight, now);
+            let enlisted = self.live(id, &sight, &judgement, tether, now);
+            let enlisted = enlisted.map(|live| self.enlist(live, judgement.holds_until));
+            let reached = self.0.epoch.load(Ordering::SeqCst);
+            if reached == epoch {
+                return Ok((sight, judgement, enlisted));
+            }
+            epoch = reached;
+            self.see_again(&mut sight, now);
+        }
+        // The world changes faster than it can be looked at.
+        Err(unrecorded(RefusalKind::Overloaded))
+    }
+
+    /// What the enforcement point is told; nothing for an allow.
+    fn refusal(&self, id: DecisionId, decision: &Decision) -> Option<Refusal> {
+        let kind = match decision {
+            Decision::Allow(_) => return None,
+            Decision::Challenge(challenge) => RefusalKind::Challenged { remedy: challenge.remedy.clone() },
+            Decision::Deny(denial) if denial.cause == DenialCause::Unavailable => RefusalKind::Unavailable,
+            Decision::Deny(denial) => {
+                RefusalKind::Denied { remedy: denial.remedy.clone().filter(|_| self.discloses()) }
+            }
+        };
+        Some(Refusal { decision: Some(id), kind })
+    }
+
+    /// The lease of a decision that allows; nothing for any other.
+    fn live(
+        &self,
+        decision: DecisionId,
+        sight: &Sight,
+        judgement: &Judgement,
+        tether: &Tether,
+        now: Timestamp,
+    ) -> Option<Live> {
+        let (Decision::Allow(_), Some((subject, resource))) = (&judgement.decision, &judgement.shown) else {
+            return None;
+        };
+        let asked = &judgement.asked;
+        let mut subjects = SmallVec::from_iter([asked.subject.clone()]);
+        subjects.extend(subject.acts_for().cloned());
+        if let Proof::Valid(resolved) = &sight.proof {
+            subjects.extend(resolved.owner.clone());
+        }
+        let view = self.0.world.view();
+        let principal = Principal {
+            subject: asked.subject.clone(),
+            display_name: subject.display_name().to_owned(),
+            email: subject.email().map(str::to_owned),
+            groups: view.closure(subject.groups()).iter().map(|group| group.as_str().to_owned()).collect(),
+            session: asked.session,
+            device: asked.circumstances.device.as_ref().map(|device| device.id.clone()),
+            resource: resource.resource.id.clone(),
+        };
+        Some(Live {
+            id: LeaseId::timed(now, rand::random()),
+            decision,
+            sight: sight.clone(),
+            principal,
+            opened: now,
+            tether: tether.clone(),
+            subjects,
+            device: view.evident_device(&sight.device).map(|record| record.id().clone()),
+        })
+    }
+
+    fn enlist(&self, live: Live, holds_until: Timestamp) -> Enlisted {
+        let live = Arc::new(live);
+        self.0.leases.enlist(&live, holds_until);
+        self.count_leases();
+        Enlisted { administrator: self.clone(), live, recorded: false, admitted: false }
+    }
+
+    /// One live decision in so many is made a second time by Cedar's own authorizer. The stricter of two that differ
+    /// counts.
+    fn shadow(&self, id: DecisionId, judgement: &mut Judgement) {
+        let one_in = self.0.rules.load().settings.shadow_one_in;
+        let turn = self.0.decided.fetch_add(1, Ordering::Relaxed);
+        let due = one_in != 0 && turn.is_multiple_of(u64::from(one_in));
+        let (true, Some((subject, resource)), Some(question)) = (due, &judgement.shown, judgement.asked.question())
+        else {
+            return;
+        };
+        let policies = self.policies();
+        if policies.hash() != judgement.policy_set {
+            return;
+        }
+        let slice = Slice { subject: &subject.record, resource: &resource.record };
+        let reference = policies.decide_by_reference(&slice, &question);
+        metrics::counter!("countersign_shadow_decisions_total").increment(1);
+        if reference == judgement.decision {
+            return;
+        }
+        tracing::error!(decision = %id, plan = judgement.decision.name(), reference = reference.name(),
+            "the compiled plan and Cedar's authorizer differ");
+        metrics::counter!("countersign_shadow_differences_total").increment(1);
+        let difference = EntryBody::ShadowDifference {
+            decision: id,
+            policy_set: judgement.policy_set.clone(),
+            plan: judgement.decision.name().to_owned(),
+            reference: reference.name().to_owned(),
+        };
+        self.record_later(difference);
+        judgement.decision = stricter(std::mem::take(&mut judgement.decision), reference);
+    }
+
+    fn take_seat(&self) -> Option<Seat<'_>> {
+        let most = self.0.rules.load().settings.max_in_flight;
+        let seat = Seat(self);
+        (self.0.in_flight.fetch_add(1, Ordering::AcqRel) < most).then_some(seat)
+    }
+
+    fn record_end(
+        &self,
+        lease: LeaseId,
+        decision: DecisionId,
+        cause: &str,
+        by_decision: Option<DecisionId>,
+        (bytes_sent, bytes_received): (u64, u64),
+    ) {
+        let cause = cause.to_owned();
+        let ended = LeaseEndedEntry { lease, decision, cause, bytes_sent, bytes_received, by_decision };
+        self.record_later(EntryBody::LeaseEnded(ended));
+    }
+
+    pub(crate) fn count_leases(&self) {
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        metrics::gauge!("countersign_leases").set(self.0.leases.len() as f64);
+    }
+}
+
+/// One of the admissions that may wait at once.
+struct Seat<'a>(&'a Administrator);
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.0.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A lease that stands in the table and is not admitted yet. Dropped without that (not recorded, or whoever asked has
+/// gone), it leaves the table again.
+struct Enlisted {
+    administrator: Administrator,
+    live: Arc<Live>,
+    /// Whether a decision that names this lease may be in the ledger.
+    recorded: bool,
+    admitted: bool,
+}
+
+impl Enlisted {
+    fn admit(mut self, receipt: Receipt) -> Admission {
+        self.admitted = true;
+        Admission::new(self.live.id, self.live.decision, receipt, self.live.principal.clone())
+    }
+}
+
+impl Drop for Enlisted {
+    fn drop(&mut self) {
+        if self.admitted {
+            return;
+        }
+        self.administrator.0.leases.remove(self.live.id);
+        self.administrator.count_leases();
+        if self.recorded {
+            self.administrator.record_end(self.live.id, self.live.decision, "never-opened", None, (0, 0));
+        }
+    }
+}
+
+pub(crate) fn decision_entry(
+    id: DecisionId,
+    sight: &Sight,
+    judgement: Judgement,
+    lease: Option<LeaseId>,
+    supersedes: Option<DecisionId>,
+) -> DecisionEntry {
+    DecisionEntry {
+        id,
+        question: judgement.asked,
+        decision: judgement.decision,
+        point: Point::from(&sight.point),
+        policy_set: judgement.policy_set,
+        generation: judgement.generation,
+        credential_kind: sight.credential_kind.clone(),
+        lease,
+        supersedes,
+    }
+}
+
+const fn unrecorded(kind: RefusalKind) -> Refusal {
+    Refusal { decision: None, kind }
+}
+
+fn stricter(plan: Decision, reference: Decision) -> Decision {
+    match (&plan, &reference) {
+        (Decision::Deny(_), _) => plan,
+        (_, Decision::Deny(_)) => reference,
+        (Decision::Challenge(_), _) => plan,
+        (_, Decision::Challenge(_)) => reference,
+        // Both allow, for different reasons: which of them is right nobody knows here.
+        (Decision::Allow(_), Decision::Allow(_)) => deny(DenialCause::Unavailable),
+    }
+}

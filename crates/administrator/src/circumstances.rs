@@ -1,0 +1,282 @@
+//! From what an enforcement point saw to a decision: the question is put together from one view of the world, and the
+//! policy engine answers it. Also until when the answer holds. Nothing is recorded or cut here.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_ledger::Asked;
+use countersign_model::{
+    AccessRequest, Action, Assessment, Authentication, Circumstances, Credential, Decision, Denial, DenialCause,
+    DeviceCircumstances, DeviceEvidence, EnforcementPoint, HttpCircumstances, NetworkCircumstances, Question, Reasons,
+    ResourceId, SubjectId, SubjectState, TimeCircumstances, Timestamp, ZoneName,
+};
+use countersign_policy::Slice;
+
+use crate::policies::Rules;
+use crate::sessions::{CredentialFault, Presented, Resolved};
+use crate::world::{ResourceRecord, SubjectRecord, View};
+use crate::{Administrator, Disclosure};
+
+/// How long a decision stands under a policy that computes with time in a way that tells no instant.
+const CONTINUOUS: Duration = Duration::from_secs(5);
+
+/// What an enforcement point saw, with the credential already exchanged for what it proves: fit to be kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Sight {
+    pub(crate) point: EnforcementPoint,
+    pub(crate) device: DeviceEvidence,
+    pub(crate) action: Action,
+    pub(crate) resource: Option<ResourceId>,
+    pub(crate) address: IpAddr,
+    pub(crate) encrypted: bool,
+    pub(crate) http: Option<HttpCircumstances>,
+    pub(crate) credential_kind: String,
+    pub(crate) proof: Proof,
+}
+
+/// What the credential came to.
+#[derive(Debug, Clone)]
+pub(crate) enum Proof {
+    Valid(Resolved),
+    /// It proves nothing: the request is denied, whatever it is for.
+    Void {
+        subject: SubjectId,
+    },
+}
+
+/// A decision with what it rests on.
+#[derive(Debug)]
+pub(crate) struct Judgement {
+    pub(crate) asked: Asked,
+    pub(crate) decision: Decision,
+    pub(crate) generation: u64,
+    pub(crate) policy_set: String,
+    /// The first later instant at which the same facts may be decided differently.
+    pub(crate) holds_until: Timestamp,
+    /// The records that the policies were shown; absent where none was asked.
+    pub(crate) shown: Option<(Arc<SubjectRecord>, Arc<ResourceRecord>)>,
+}
+
+impl Administrator {
+    /// Exchanges the credential for what it proves. A cookie or a device certificate that proves nothing counts as
+    /// none: what needs no proof, such as signing in again, stays open to its bearer, and nothing else does. A bearer
+    /// token that proves nothing is refused.
+    pub(crate) fn see(&self, request: AccessRequest, now: Timestamp) -> Sight {
+        let view = self.0.world.view();
+        let rules = self.0.rules.load();
+        let AccessRequest { point, credential, device, action, resource, address, encrypted, http } = request;
+        let record = view.evident_device(&device).filter(|record| record.proves(now));
+        let uncertified = record.is_none() && device != DeviceEvidence::Absent;
+        let idle = rules.settings.session_idle;
+        let presented = Presented { credential: &credential, device: record.map(|it| it.id()), address, idle, now };
+        let resolved = match &credential {
+            Credential::SessionCookie { .. } if uncertified => Err(CredentialFault::WrongDevice),
+            _ => self.0.accounts.sessions.resolve(&presented),
+        };
+        let (kind, proof) = match (resolved, &credential) {
+            (Ok(resolved), credential) => (kind(credential).to_owned(), Proof::Valid(resolved)),
+            (Err(fault), Credential::SessionCookie { .. }) => {
+                (format!("session-cookie, not counted: {fault}"), Proof::Valid(Resolved::anonymous()))
+            }
+            (Err(fault), credential) => {
+                let subject = SubjectId::anonymous();
+                (format!("{}, refused: {fault}", kind(credential)), Proof::Void { subject })
+            }
+        };
+        let http = http.map(|it| HttpCircumstances { method: it.method, host: it.host, path: it.path });
+        Sight { point, device, action, resource, address, encrypted, http, credential_kind: kind, proof }
+    }
+
+    /// The same sight with its proof as it stands now. What no longer stands is void, not anonymous: whoever was let in
+    /// as somebody is not kept as nobody.
+    pub(crate) fn see_again(&self, sight: &mut Sight, now: Timestamp) {
+        let Proof::Valid(resolved) = &sight.proof else { return };
+        let idle = self.0.rules.load().settings.session_idle;
+        let standing = self.0.accounts.sessions.standing(resolved, idle, now);
+        let subject = resolved.subject.clone();
+        sight.proof = standing.map_or(Proof::Void { subject }, Proof::Valid);
+    }
+
+    /// Decides on one view of the world and one set of rules.
+    pub(crate) fn judge(&self, sight: &Sight, now: Timestamp) -> Judgement {
+        let view = self.0.world.view();
+        let rules = self.0.rules.load();
+        let resolved = match &sight.proof {
+            Proof::Valid(resolved) => resolved.clone(),
+            Proof::Void { subject } => Resolved { subject: subject.clone(), ..Resolved::anonymous() },
+        };
+        let (mut circumstances, mut holds_until) = gather(&view, &rules, sight, &resolved, now);
+        holds_until = holds_until.min(resolved.expires);
+        let subject = view.subject(&resolved.subject);
+        circumstances.risk = subject.map_or(0, |record| record.risk);
+        let resource = sight.resource.as_ref().and_then(|id| view.resource(id));
+
+        let pinned =
+            resolved.session.is_none() || resolved.device.as_ref() == circumstances.device.as_ref().map(|d| &d.id);
+        let active = |id: &SubjectId| view.subject(id).is_some_and(|record| record.state == SubjectState::Active);
+        let answers = resolved.owner.as_ref().is_none_or(active)
+            && subject.and_then(|record| record.acts_for()).is_none_or(active);
+        let covered =
+            |id: &ResourceId| resolved.scope.as_ref().is_none_or(|scope| scope.covers(id, sight.action.class));
+
+        let asked = Asked {
+            subject: resolved.subject,
+            action: sight.action,
+            resource: sight.resource.clone(),
+            session: resolved.session,
+            circumstances,
+        };
+        let mut shown = None;
+        let decision = match (&sight.proof, subject, resource) {
+            (Proof::Void { .. }, _, _) | (_, None, _) => deny(DenialCause::InvalidCredential),
+            _ if !pinned => deny(DenialCause::InvalidCredential),
+            (_, Some(subject), _) if subject.state == SubjectState::Disabled => deny(DenialCause::SubjectDisabled),
+            _ if !answers => deny(DenialCause::SubjectDisabled),
+            (_, _, None) => deny(DenialCause::UnknownResource),
+            (_, _, Some(resource)) if !covered(&resource.resource.id) => deny(DenialCause::OutOfScope),
+            (_, Some(subject), Some(resource)) => match asked.question() {
+                None => deny(DenialCause::UnknownResource),
+                Some(question) => {
+                    shown = Some((Arc::clone(subject), Arc::clone(resource)));
+                    let slice = Slice { subject: &subject.record, resource: &resource.record };
+                    rules.policies.decide(&slice, &question)
+                }
+            },
+        };
+        let policy_set = rules.policies.hash().to_owned();
+        Judgement { asked, decision, generation: view.generation, policy_set, holds_until, shown }
+    }
+
+    /// What would be decided about this request now. Nothing is recorded and nothing opened by it; the credential
+    /// counts as used.
+    pub fn would_decide(&self, request: AccessRequest) -> Decision {
+        let now = self.now();
+        self.judge(&self.see(request, now), now).decision
+    }
+
+    /// What would be decided about a question that is put as a whole.
+    pub fn explain(&self, question: &Question) -> Decision {
+        let view = self.0.world.view();
+        match (view.subject(&question.subject), view.resource(&question.resource)) {
+            (None, _) => deny(DenialCause::InvalidCredential),
+            (Some(subject), _) if subject.state == SubjectState::Disabled => deny(DenialCause::SubjectDisabled),
+            (_, None) => deny(DenialCause::UnknownResource),
+            (Some(subject), Some(resource)) => {
+                let slice = Slice { subject: &subject.record, resource: &resource.record };
+                self.0.rules.load().policies.decide(&slice, question)
+            }
+        }
+    }
+
+    /// Whether a person may be told what would change a denial.
+    pub(crate) fn discloses(&self) -> bool {
+        self.0.rules.load().settings.disclosure == Disclosure::Remedy
+    }
+}
+
+const fn kind(credential: &Credential) -> &'static str {
+    match credential {
+        Credential::Absent => "absent",
+        Credential::SessionCookie { .. } => "session-cookie",
+        Credential::Bearer(_) => "bearer",
+        Credential::Ambiguous => "ambiguous",
+    }
+}
+
+pub(crate) fn deny(cause: DenialCause) -> Decision {
+    Decision::Deny(Denial { cause, reasons: Reasons::default(), remedy: None })
+}
+
+/// Everything but the risk, and until when it stays as it is.
+fn gather(
+    view: &View,
+    rules: &Rules,
+    sight: &Sight,
+    resolved: &Resolved,
+    now: Timestamp,
+) -> (Circumstances, Timestamp) {
+    let time = rules.policies.time();
+    let mut holds_until = Timestamp::FOREVER;
+    let mut change_at = |instant: Timestamp| {
+        if instant > now {
+            holds_until = holds_until.min(instant);
+        }
+    };
+    // An age is compared in whole seconds: it exceeds a limit one second after it has reached it.
+    let ages = |since: Timestamp, change_at: &mut dyn FnMut(Timestamp)| {
+        for &limit in &time.ages {
+            change_at(since.plus(Duration::from_secs(limit)));
+            change_at(since.plus(Duration::from_secs(limit.saturating_add(1))));
+        }
+    };
+
+    let authentication = resolved.authentication.as_ref().map(|(methods, at)| {
+        ages(*at, &mut change_at);
+        Authentication { methods: methods.clone(), at: *at, age: now.since(*at).as_secs() }
+    });
+    let device = view.evident_device(&sight.device).filter(|record| record.proves(now)).map(|record| {
+        let Assessment { findings, observed, holds_until } = rules.settings.posture.assess(&record.posture(), now);
+        change_at(holds_until);
+        change_at(record.certificate_expires());
+        if let Some(observed) = observed {
+            ages(observed, &mut change_at);
+        }
+        DeviceCircumstances {
+            id: record.id().clone(),
+            managed: record.managed,
+            compliant: findings.is_empty(),
+            findings,
+            posture_age: observed.map(|observed| now.since(observed).as_secs()),
+        }
+    });
+    for &instant in &time.instants {
+        change_at(instant);
+    }
+    if time.hours {
+        change_at(rules.next_hour(now));
+    }
+    if time.continuous {
+        change_at(now.plus(CONTINUOUS));
+    }
+    let circumstances = Circumstances {
+        authentication,
+        device,
+        network: NetworkCircumstances {
+            address: sight.address,
+            zones: zones(rules, sight.address),
+            encrypted: sight.encrypted,
+        },
+        time: rules.time_at(now),
+        risk: 0,
+        grant: None,
+        exception: None,
+        http: sight.http.clone(),
+    };
+    (circumstances, holds_until)
+}
+
+fn zones(rules: &Rules, address: IpAddr) -> BTreeSet<ZoneName> {
+    let named = rules.settings.zones.iter().filter(|(_, networks)| networks.iter().any(|it| it.contains(address)));
+    let mut zones: BTreeSet<ZoneName> = named.map(|(name, _)| name.clone()).collect();
+    if address.to_canonical().is_loopback()
+        && let Ok(loopback) = ZoneName::new("loopback")
+    {
+        zones.insert(loopback);
+    }
+    zones
+}
+
+impl Rules {
+    pub(crate) fn time_at(&self, now: Timestamp) -> TimeCircumstances {
+        let instant = jiff::Timestamp::from_millisecond(now.millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let local = instant.to_zoned(self.time_zone.clone());
+        TimeCircumstances {
+            now,
+            hour: local.hour().unsigned_abs(),
+            weekday: local.weekday().to_monday_one_offset().unsigned_abs(),
+            zone: self.settings.time_zone.clone(),
+        }
+    }
+}

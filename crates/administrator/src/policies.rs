@@ -1,0 +1,141 @@
+//! Policies and settings, as one value that is replaced as a whole. A bad set never gets here: loading has refused it.
+
+use std::sync::Arc;
+
+use countersign_lease::RevocationCause;
+use countersign_ledger::{AppendError, EntryBody, PublishedPolicy};
+use countersign_model::{NameError, SubjectId, Timestamp};
+use countersign_policy::{PolicySet, Symbols};
+use jiff::tz::TimeZone;
+
+use crate::world::WorldError;
+use crate::{Administrator, Settings, built_in};
+
+/// What decisions are made by.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) policies: Arc<PolicySet>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) time_zone: TimeZone,
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReconfigureError {
+    #[error("there is no time zone {0:?}: write an IANA name, such as Europe/Berlin")]
+    TimeZone(String),
+    #[error("the control host {0:?} is not usable: {1}")]
+    ControlHost(String, WorldError),
+    #[error("the name of a built-in part is not usable: {0}")]
+    Name(#[from] NameError),
+    #[error("not recorded, so not done: {0}")]
+    Record(#[from] AppendError),
+}
+
+/// Why a policy set was not published; the former one still decides.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    #[error("the policy set was loaded with symbols of another world")]
+    OtherWorld,
+    #[error("not recorded, so not done: {0}")]
+    Record(#[from] AppendError),
+}
+
+impl Rules {
+    pub(crate) fn new(policies: Arc<PolicySet>, settings: Arc<Settings>) -> Result<Self, ReconfigureError> {
+        let time_zone =
+            TimeZone::get(&settings.time_zone).map_err(|_| ReconfigureError::TimeZone(settings.time_zone.clone()))?;
+        Ok(Self { policies, settings, time_zone })
+    }
+
+    /// The first instant after `now` at which the hour, and so perhaps the weekday, is another one.
+    pub(crate) fn next_hour(&self, now: Timestamp) -> Timestamp {
+        let Ok(instant) = jiff::Timestamp::from_millisecond(now.millis()) else { return Timestamp::FOREVER };
+        let local = instant.to_zoned(self.time_zone.clone());
+        let into =
+            i64::from(local.minute()) * 60_000 + i64::from(local.second()) * 1000 + i64::from(local.millisecond());
+        Timestamp::from_millis(now.millis() + 3_600_000 - into)
+    }
+}
+
+impl Administrator {
+    /// The table that policy sets for this world are loaded with.
+    pub fn symbols(&self) -> &Arc<Symbols> {
+        self.0.world.symbols()
+    }
+
+    pub fn policies(&self) -> Arc<PolicySet> {
+        Arc::clone(&self.0.rules.load().policies)
+    }
+
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.0.rules.load().settings)
+    }
+
+    /// Replaces the policies, all at once, and decides every live lease again.
+    pub async fn publish(&self, policies: PolicySet, by: Option<SubjectId>) -> Result<(), PublishError> {
+        if !Arc::ptr_eq(policies.symbols(), self.symbols()) {
+            return Err(PublishError::OtherWorld);
+        }
+        let this = self.clone();
+        self.finish(async move {
+            let _turn = this.0.order.lock().await;
+            // A crash after this leaves the record of a publication that no decision names; the next start records
+            // what it publishes itself.
+            for body in published(&policies, by.as_ref()) {
+                this.record(body).await?;
+            }
+            let former = this.0.rules.load_full();
+            let rules = Rules {
+                policies: Arc::new(policies),
+                settings: Arc::clone(&former.settings),
+                time_zone: former.time_zone.clone(),
+            };
+            this.replace_rules(rules).await;
+            Ok(())
+        })
+        .await
+        .unwrap_or(Err(PublishError::Record(AppendError::Broken)))
+    }
+
+    /// Replaces the settings, all at once, and decides every live lease again.
+    pub async fn reconfigure(
+        &self,
+        settings: Settings,
+        hash: String,
+        by: Option<SubjectId>,
+    ) -> Result<(), ReconfigureError> {
+        let this = self.clone();
+        self.finish(async move {
+            let _turn = this.0.order.lock().await;
+            let former = this.0.rules.load_full();
+            let rules = Rules::new(Arc::clone(&former.policies), Arc::new(settings))?;
+            this.record(EntryBody::ConfigurationChanged { hash, by }).await?;
+            this.put_built_in_resources(&rules.settings)?;
+            this.replace_rules(rules).await;
+            Ok(())
+        })
+        .await
+        .unwrap_or(Err(ReconfigureError::Record(AppendError::Broken)))
+    }
+
+    pub(crate) fn put_built_in_resources(&self, settings: &Settings) -> Result<(), ReconfigureError> {
+        let parts = built_in::resources(settings)?;
+        let taken = |error| ReconfigureError::ControlHost(settings.control_host.clone(), error);
+        self.0.world.publish(self.0.world.prepare(&parts).map_err(taken)?);
+        self.rebuild_catalog();
+        Ok(())
+    }
+
+    async fn replace_rules(&self, rules: Rules) {
+        self.0.rules.store(Arc::new(rules));
+        self.moved();
+        self.decide_again(self.0.leases.all(), RevocationCause::PolicyChanged).await;
+    }
+}
+
+pub(crate) fn published(policies: &PolicySet, by: Option<&SubjectId>) -> Vec<EntryBody> {
+    let each = policies.policies().iter();
+    let each = each.map(|policy| PublishedPolicy { id: policy.id.clone(), hash: policy.hash.clone() }).collect();
+    EntryBody::policy_published(policies.hash(), each, by)
+}
