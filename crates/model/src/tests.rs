@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    Action, ActionClass, ActionRule, Decision, Fact, Finding, Name, NameError, PathPattern, PostureAspect,
+    Action, ActionClass, ActionRule, Decision, Entitled, Fact, Finding, Name, NameError, PathPattern, PostureAspect,
     PostureRequirements, PostureValue, Resource, ResourceId, ResourceKind, Route, SessionId, Source, SubjectId, Tier,
     Timestamp, Upstream,
 };
