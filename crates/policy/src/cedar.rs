@@ -47,12 +47,8 @@ impl Case {
         let principal = uid(view.symbols, view.subject.symbol)?;
         let resource = uid(view.symbols, view.resource.symbol)?;
         let mut attributes = Vec::new();
-        if view.subject.kind != countersign_model::SubjectKind::Human {
-            push(&mut attributes, "owner", view.subject.owner.map(|owner| entity(view.symbols, owner)).transpose()?);
-        }
-        if view.subject.kind == countersign_model::SubjectKind::Agent {
-            push(&mut attributes, "acts_for", view.subject.acts_for.map(|of| entity(view.symbols, of)).transpose()?);
-        }
+        push(&mut attributes, "owner", view.subject.owner.map(|owner| entity(view.symbols, owner)).transpose()?);
+        push(&mut attributes, "acts_for", view.subject.acts_for.map(|of| entity(view.symbols, of)).transpose()?);
         let groups = uids(view.symbols, &view.subject.groups)?;
         let subject = make(principal.clone(), attributes, groups)?;
         let record = view.resource;

@@ -10,14 +10,12 @@ use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use cedar_policy_core::ast::{self, EntityUID};
-use cedar_policy_core::entities::{ContextJsonParser, Entities, EntityJsonParser, NoEntitiesSchema, TCComputation};
 use cedar_policy_core::entities::json::NullContextSchema;
+use cedar_policy_core::entities::{ContextJsonParser, Entities, EntityJsonParser, NoEntitiesSchema, TCComputation};
 use cedar_policy_core::evaluator::Evaluator;
 use cedar_policy_core::extensions::Extensions;
 use cedar_policy_core::parser::parse_policyset;
-use cedar_policy_core::validator::{
-    CoreSchema, ValidationMode, Validator, ValidatorSchema, context_schema_for_action,
-};
+use cedar_policy_core::validator::{CoreSchema, ValidationMode, Validator, ValidatorSchema, context_schema_for_action};
 use serde::Deserialize;
 
 use crate::compile::Environment;
@@ -254,9 +252,7 @@ fn build_request(request: &Request, schema: Option<&ValidatorSchema>) -> Result<
     let context_schema = schema.and_then(|schema| context_schema_for_action(schema, &action));
     let context = match &context_schema {
         Some(schema) => ContextJsonParser::new(Some(schema), extensions).from_json_value(request.context.clone()),
-        None => {
-            ContextJsonParser::new(None::<&NullContextSchema>, extensions).from_json_value(request.context.clone())
-        }
+        None => ContextJsonParser::new(None::<&NullContextSchema>, extensions).from_json_value(request.context.clone()),
     };
     let context = context.map_err(|error| format!("context: {error}"))?;
     let (principal, action, resource) = ((principal, None), (action, None), (request.resource.read()?, None));
@@ -298,7 +294,7 @@ fn decide(
         } else {
             report.fallen_back += 1;
         }
-        let satisfied = satisfied.or_else(|_uncovered| evaluator.evaluate(policy));
+        let satisfied = satisfied.or_else(|_uncovered| evaluator.evaluate(policy).map_err(|error| error.to_string()));
         let name = policy.id().to_string();
         match (satisfied, policy.effect()) {
             (Ok(true), ast::Effect::Permit) => permits.insert(name),

@@ -109,13 +109,15 @@ impl Source {
     }
 
     /// What Cedar found, at the places that it marked.
-    pub(crate) fn from_cedar(&self, severity: Severity, found: &dyn miette::Diagnostic) -> Diagnostic {
+    pub(crate) fn cedars(&self, severity: Severity, found: &dyn miette::Diagnostic) -> Diagnostic {
         let label = found.labels().and_then(|mut labels| labels.next());
         let mut message = found.to_string();
-        // Cedar names the policy in front of each message; the caret shows it better.
-        if let Some((before, rest)) = message.split_once(": ")
-            && (before.starts_with("for policy `") || before.starts_with("while evaluating policy `"))
-        {
+        // Cedar names the policy in front of a message, which the caret shows better, and the action at its end, which
+        // makes four messages of one mistake.
+        if let Some((_, rest)) = message.strip_prefix("for policy `").and_then(|rest| rest.split_once("`, ")) {
+            message = rest.to_owned();
+        }
+        if let Some((rest, _)) = message.split_once(" for Action::") {
             message = rest.to_owned();
         }
         let help = match (found.help(), label.as_ref().and_then(LabeledSpan::label)) {

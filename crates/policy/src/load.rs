@@ -105,7 +105,7 @@ fn read_file(file: &SourceFile, policies: &mut Vec<Read>, found: &mut Vec<Diagno
     let set = match parse_policyset(&file.text) {
         Ok(set) => set,
         Err(errors) => {
-            found.extend(errors.iter().map(|error| source.from_cedar(Severity::Error, error)));
+            found.extend(errors.iter().map(|error| source.cedars(Severity::Error, error)));
             return;
         }
     };
@@ -234,7 +234,7 @@ fn validate(policies: &[Read], schema: &ValidatorSchema, found: &mut Vec<Diagnos
             found.push(read.source.diagnostic(Severity::Error, error.to_string(), None, head));
         }
         let mut report = |severity, finding: &dyn miette::Diagnostic| {
-            let mut diagnostic = read.source.from_cedar(severity, finding);
+            let mut diagnostic = read.source.cedars(severity, finding);
             if diagnostic.line == 0 || diagnostic.span.0 == read.span.0 {
                 diagnostic = read.source.diagnostic(severity, diagnostic.message, diagnostic.help, head);
             }

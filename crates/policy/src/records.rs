@@ -79,6 +79,7 @@ impl Record {
     /// human is in [`EVERYONE`](crate::EVERYONE) besides; whoever is anonymous is in none.
     pub fn subject(symbols: &Symbols, subject: &Subject, groups: &[GroupId]) -> Self {
         let kind = subject.id.kind();
+        let owned = matches!(kind, SubjectKind::Service | SubjectKind::Agent);
         let mut closed = Vec::with_capacity(groups.len() + 1);
         if kind != SubjectKind::Anonymous {
             closed.extend(groups.iter().map(|group| symbols.intern("Group", group.as_str())));
@@ -89,8 +90,9 @@ impl Record {
         Self(Shape::Subject(SubjectRecord {
             kind,
             symbol: subject_symbol(symbols, &subject.id),
-            owner: human(symbols, subject.owner.as_ref()),
-            acts_for: human(symbols, subject.acts_for.as_ref()),
+            // Only what the schema has: a service has an owner, an agent acts for somebody too.
+            owner: human(symbols, subject.owner.as_ref().filter(|_| owned)),
+            acts_for: human(symbols, subject.acts_for.as_ref().filter(|_| kind == SubjectKind::Agent)),
             groups: sorted(closed),
         }))
     }

@@ -19,10 +19,12 @@ impl Symbol {
 #[derive(Default)]
 pub struct Symbols(RwLock<Table>);
 
+type Ids = HashMap<Arc<str>, Symbol>;
+
 #[derive(Default)]
 struct Table {
     /// A dozen types at most, so a search beats a hash.
-    types: Vec<(Arc<str>, HashMap<Arc<str>, Symbol>)>,
+    types: Vec<(Arc<str>, Ids)>,
     names: Vec<(Arc<str>, Arc<str>)>,
 }
 

@@ -1,7 +1,15 @@
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop"
+)]
 //! Tests of the policy engine, by subject.
 
 mod corpus;
 mod fixtures;
 mod golden;
+mod loading;
+mod properties;
 mod starter;

@@ -80,7 +80,11 @@ impl Case {
         let slice = Slice { subject: &subject, resource: &resource };
         let question = self.question();
         let decision = policies.decide(&slice, &question);
-        assert_eq!(decision, policies.decide_by_reference(&slice, &question), "plan and Authorizer differ: {question:?}");
+        assert_eq!(
+            decision,
+            policies.decide_by_reference(&slice, &question),
+            "plan and Authorizer differ: {question:?}"
+        );
         decision
     }
 }
@@ -147,11 +151,8 @@ pub(super) fn proof(method: AuthenticationMethod, age: u64) -> Authentication {
 }
 
 pub(super) fn device(managed: bool, compliant: bool, posture_age: Option<u64>) -> DeviceCircumstances {
-    let findings = if compliant {
-        BTreeMap::new()
-    } else {
-        BTreeMap::from([(PostureAspect::Firewall, Finding::Failed)])
-    };
+    let findings =
+        if compliant { BTreeMap::new() } else { BTreeMap::from([(PostureAspect::Firewall, Finding::Failed)]) };
     DeviceCircumstances { id: DeviceId::new("laptop").unwrap(), managed, compliant, findings, posture_age }
 }
 

@@ -10,7 +10,8 @@ use super::fixtures::*;
 use crate::{PolicySet, Symbols};
 
 static STARTER: LazyLock<PolicySet> = LazyLock::new(|| {
-    PolicySet::load(starter_files(), &Arc::new(Symbols::default())).unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
+    PolicySet::load(starter_files(), &Arc::new(Symbols::default()))
+        .unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
 });
 
 #[test]
@@ -48,7 +49,9 @@ fn a_fresh_laptop_is_useful() {
         case.action = Action::http(class);
         assert_eq!(case.decide(&STARTER).name(), "allow", "{class:?}");
     }
-    for (part, tier) in [("countersign-console", Tier::High), ("countersign-api", Tier::High), ("countersign-portal", Tier::Standard)] {
+    for (part, tier) in
+        [("countersign-console", Tier::High), ("countersign-api", Tier::High), ("countersign-portal", Tier::Standard)]
+    {
         case.resource = resource(part, ResourceKind::Countersign, tier);
         for class in ActionClass::ALL {
             case.action = Action::http(class);
