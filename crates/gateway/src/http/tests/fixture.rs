@@ -70,6 +70,8 @@ pub(super) struct Observed {
     /// First bytes of an upload that have arrived at the application.
     pub(super) arrived: usize,
     pub(super) opened: usize,
+    /// Pieces of a flood that the gateway has taken or that wait for it.
+    pub(super) poured: usize,
     tethers: Vec<Tether>,
 }
 
@@ -357,6 +359,17 @@ where
     let mut alarm = Alarm(Some(Arc::clone(&script)));
     let mut body = request.into_body();
     let mut received = 0;
+    if path == "/duplex" {
+        // Answers before it has read the request, and goes on reading.
+        let reading = Arc::clone(&script);
+        tokio::spawn(async move {
+            let _alarm = alarm;
+            while let Some(Ok(_)) = body.frame().await {
+                reading.change(|observed| observed.arrived += 1);
+            }
+        });
+        return Response::new(pouring(script, false));
+    }
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return Response::new(full("broken")) };
         received += frame.data_ref().map_or(0, Bytes::len);
@@ -364,21 +377,7 @@ where
     }
     alarm.0 = None;
     let body = match path.as_str() {
-        "/stream" | "/flood" => {
-            let (sender, receiver) = mpsc::channel::<Result<Frame<Bytes>, BodyError>>(1);
-            let flood = path == "/flood";
-            tokio::spawn(async move {
-                let _alarm = Alarm(Some(script));
-                let chunk = || Ok(Frame::data(Bytes::from(vec![b'x'; if flood { 64 * 1024 } else { 5 }])));
-                let _ = sender.send(chunk()).await;
-                if flood {
-                    while sender.send(chunk()).await.is_ok() {}
-                }
-                sender.closed().await;
-            });
-            let stream = futures_stream(receiver);
-            StreamBody::new(stream).boxed_unsync()
-        }
+        "/stream" | "/flood" => pouring(script, path == "/flood"),
         _ if grpc => {
             let mut trailers = HeaderMap::new();
             trailers.insert("grpc-status", "0".parse().unwrap());
@@ -391,6 +390,22 @@ where
         response.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
     }
     response
+}
+
+/// A body that does not end by itself: one piece, or as many as are taken.
+fn pouring(script: Arc<Script>, flood: bool) -> Body {
+    let (sender, receiver) = mpsc::channel::<Result<Frame<Bytes>, BodyError>>(1);
+    tokio::spawn(async move {
+        let _alarm = Alarm(Some(Arc::clone(&script)));
+        let chunk = || Ok(Frame::data(Bytes::from(vec![b'x'; if flood { 64 * 1024 } else { 5 }])));
+        let _ = sender.send(chunk()).await;
+        while flood && sender.send(chunk()).await.is_ok() {
+            script.change(|observed| observed.poured += 1);
+        }
+        sender.closed().await;
+    });
+    let stream = futures_stream(receiver);
+    StreamBody::new(stream).boxed_unsync()
 }
 
 fn futures_stream(
