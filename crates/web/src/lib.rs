@@ -1,1 +1,125 @@
+//! What Countersign shows and takes over HTTP: sign-in, each person's portal, the console, the API, and the addresses
+//! for devices and for readers of the ledger. Every part is a router behind the gateway, asked only once a request has
+//! been decided; none of them authenticates anybody by itself or decides who may come in. `wire` has the API's types,
+//! `error.rs` the one error map.
 
+mod api;
+mod assets;
+mod console;
+mod decisions;
+mod device;
+mod error;
+mod explain;
+mod extract;
+mod guard;
+mod headers;
+mod ledger;
+mod openapi;
+mod page;
+mod portal;
+mod rows;
+mod sign_in;
+pub mod wire;
+mod words;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use countersign_administrator::Administrator;
+use countersign_model::Timestamp;
+
+use crate::error::{Fault, PageFault};
+
+pub use openapi::document as openapi;
+
+/// What the pages need beside the administrator.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// What `/.well-known/jwks.json` answers: the public half of the key that signs assertions to applications.
+    pub jwks: serde_json::Value,
+    /// External providers, in the order of their buttons.
+    pub providers: Vec<ProviderButton>,
+}
+
+/// A provider as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderButton {
+    /// As the administrator knows it.
+    pub name: String,
+    pub label: String,
+}
+
+/// What every handler has at hand.
+#[derive(Debug, Clone)]
+pub(crate) struct Site(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    administrator: Administrator,
+    settings: Settings,
+}
+
+impl Site {
+    pub(crate) fn administrator(&self) -> &Administrator {
+        &self.0.administrator
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.administrator().now()
+    }
+
+    /// Runs what reads files off the runtime's threads.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Administrator) -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let administrator = self.administrator().clone();
+        let done = tokio::task::spawn_blocking(move || work(&administrator)).await;
+        done.map_err(|error| Fault::Internal(format!("a reading thread stopped: {error}")))
+    }
+}
+
+/// How large a body a part takes. Policies and bundles go to the API.
+const PAGE_BODY: usize = 64 * 1024;
+const API_BODY: usize = 8 * 1024 * 1024;
+
+/// The parts by the name that their resource's upstream has.
+pub fn parts(administrator: Administrator, settings: Settings) -> HashMap<String, Router> {
+    let site = Site(Arc::new(Inner { administrator, settings }));
+    let pages = |router: Router<Site>| {
+        router
+            .fallback(async || PageFault(Fault::Absent))
+            .method_not_allowed_fallback(async || PageFault(Fault::Absent))
+            .layer(from_fn(guard::page))
+            .layer(from_fn(headers::stamp))
+            .layer(DefaultBodyLimit::max(PAGE_BODY))
+            .with_state(site.clone())
+    };
+    let programmes = |router: Router<Site>, limit: usize| {
+        router
+            .fallback(async || Fault::Absent)
+            .method_not_allowed_fallback(async || Fault::Absent)
+            .layer(from_fn(guard::programme))
+            .layer(from_fn(headers::stamp))
+            .layer(DefaultBodyLimit::max(limit))
+            .with_state(site.clone())
+    };
+    HashMap::from([
+        ("sign-in".to_owned(), pages(sign_in::router())),
+        ("portal".to_owned(), pages(portal::router())),
+        ("console".to_owned(), pages(console::router())),
+        ("api".to_owned(), programmes(api::router(), API_BODY)),
+        ("device".to_owned(), programmes(device::router(), PAGE_BODY)),
+        ("ledger".to_owned(), programmes(ledger::router(), PAGE_BODY)),
+    ])
+}
+
+#[cfg(test)]
+mod tests;

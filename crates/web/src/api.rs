@@ -1,0 +1,69 @@
+//! The API: everything that the console shows and does, as JSON under `/api/v1`. Reading is `read`, everything else
+//! `administer`: policy decided it before a handler runs. Errors are `application/problem+json`.
+
+pub(crate) mod account;
+pub(crate) mod control;
+pub(crate) mod estate;
+pub(crate) mod now;
+
+use axum::Router;
+use axum::routing::{get, post, put};
+
+use crate::error::Fault;
+use crate::{Site, openapi};
+
+pub(crate) fn router() -> Router<Site> {
+    let v1 = Router::new()
+        .route("/openapi.json", get(openapi::serve))
+        .route("/status", get(now::status))
+        .route("/decisions", get(now::decisions))
+        .route("/decisions/{id}", get(now::decision))
+        .route("/explain", post(now::explain))
+        .route("/stream", get(now::stream))
+        .route("/sessions", get(account::sessions))
+        .route("/sessions/{id}", get(account::session).delete(account::kill_session))
+        .route("/leases", get(account::leases))
+        .route("/keys", get(account::keys).post(account::create_key))
+        .route("/keys/{id}", axum::routing::delete(account::revoke_key))
+        .route("/invitations", get(account::invitations).post(account::invite))
+        .route("/invitations/{id}", axum::routing::delete(account::withdraw_invitation))
+        .route("/subjects", get(estate::subjects))
+        .route("/subjects/{id}", get(estate::subject).put(estate::put_subject).delete(estate::remove_subject))
+        .route("/subjects/{id}/state", put(estate::put_state))
+        .route("/subjects/{id}/risk", put(estate::put_risk))
+        .route("/groups", get(estate::groups))
+        .route("/groups/{id}", get(estate::group).put(estate::put_group).delete(estate::remove_group))
+        .route("/segments", get(estate::segments))
+        .route("/segments/{id}", get(estate::segment).put(estate::put_segment))
+        .route("/resources", get(estate::resources))
+        .route("/resources/{id}", get(estate::resource).put(estate::put_resource).delete(estate::remove_resource))
+        .route("/devices", get(estate::devices))
+        .route("/devices/{id}", get(estate::device).delete(estate::revoke_device))
+        .route("/devices/{id}/managed", put(estate::put_managed))
+        .route("/device-enrolments", post(estate::enrol_device))
+        .route("/policies", get(control::policies).put(control::publish))
+        .route("/apply", post(control::apply))
+        .route("/backup", post(control::backup));
+    Router::new().nest("/api/v1", v1)
+}
+
+/// How many items a page has, within what is allowed.
+fn limit(asked: Option<u16>) -> Result<usize, Fault> {
+    match asked.unwrap_or(50) {
+        limit @ 1..=200 => Ok(usize::from(limit)),
+        _ => Err(Fault::Malformed("limit is 1 to 200".to_owned())),
+    }
+}
+
+/// Cuts what was found to a page. `found` is one item longer than `limit` where there is another page.
+fn cut<T, W>(
+    mut found: Vec<T>,
+    limit: usize,
+    id: impl Fn(&T) -> String,
+    wire: impl Fn(&T) -> W,
+) -> axum::Json<crate::wire::Page<W>> {
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(id);
+    axum::Json(crate::wire::Page { items: found.iter().map(wire).collect(), next })
+}

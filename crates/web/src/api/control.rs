@@ -1,0 +1,147 @@
+//! Policies, whole configurations, and the backup.
+
+use std::io;
+use std::path::PathBuf;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use countersign_administrator::{Bundle as Estate, PolicyReport, PublishError};
+use countersign_model::Source;
+use futures_util::stream;
+use http::header;
+use tokio::io::AsyncReadExt;
+
+use crate::Site;
+use crate::console::role;
+use crate::error::{Fault, Problem};
+use crate::extract::Json;
+use crate::guard::Caller;
+use crate::wire::{Applied, Bundle, Policy, PolicySet, PolicySources, Published};
+
+impl From<PublishError> for Fault {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::OtherWorld => Self::Internal(error.to_string()),
+            PublishError::Record(_) => Self::Unavailable,
+        }
+    }
+}
+
+/// The policies as they are in force now.
+#[utoipa::path(get, path = "/api/v1/policies", tag = "policies", responses((status = 200, body = PolicySet),
+    (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn policies(State(site): State<Site>, _: Caller) -> axum::Json<PolicySet> {
+    let set = site.administrator().policies();
+    let policy = |policy: &countersign_administrator::PolicyInfo| Policy {
+        id: policy.id.clone(),
+        role: role(policy.role).to_owned(),
+        owner: policy.owner.clone(),
+        review_by: policy.review_by,
+        remedy: policy.remedy.clone(),
+        description: policy.description.clone(),
+        hash: policy.hash.clone(),
+        file: policy.file.display().to_string(),
+        line: policy.line as u64,
+        text: policy.text.clone(),
+    };
+    axum::Json(PolicySet {
+        hash: set.hash().to_owned(),
+        policies: set.policies().iter().map(policy).collect(),
+        warnings: set.warnings().iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// Replaces the whole policy set, all at once, if it has no mistake. Every live lease is decided again.
+#[utoipa::path(put, path = "/api/v1/policies", tag = "policies", request_body = PolicySources,
+    responses((status = 200, body = Published), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn publish(
+    State(site): State<Site>,
+    caller: Caller,
+    Json(body): Json<PolicySources>,
+) -> Result<axum::Json<Published>, Fault> {
+    let report = site.administrator().publish_sources(body.files, &caller.actor(), body.dry_run).await?;
+    let PolicyReport { hash, mistakes, warnings, published } = report;
+    Ok(axum::Json(Published { applied: published, hash, mistakes, warnings }))
+}
+
+/// Makes the estate what a configuration says. Everything is checked before anything is changed.
+#[utoipa::path(post, path = "/api/v1/apply", tag = "policies", request_body = Bundle,
+    responses((status = 200, body = Applied), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn apply(
+    State(site): State<Site>,
+    caller: Caller,
+    Json(body): Json<Bundle>,
+) -> Result<axum::Json<Applied>, Fault> {
+    let (administrator, actor) = (site.administrator(), caller.actor());
+    let Bundle { segments, groups, subjects, resources, policies, dry_run } = body;
+    let (now, source) = (site.now(), Source::Configuration);
+    let resources: Result<Vec<_>, _> = resources.into_iter().map(|(id, one)| one.resource(id, source)).collect();
+    let estate = Estate {
+        segments: segments.into_iter().map(|(id, one)| one.segment(id, source)).collect(),
+        groups: groups.into_iter().map(|(id, one)| one.group(id, source)).collect(),
+        subjects: subjects.into_iter().map(|(id, one)| one.subject(id, source, now)).collect(),
+        resources: resources?,
+    };
+    // Both are tried before either is done.
+    let mut applied = Applied::default();
+    if let Some(files) = &policies {
+        let report = administrator.publish_sources(files.clone(), &actor, true).await?;
+        applied.mistakes = report.mistakes;
+        applied.warnings = report.warnings;
+    }
+    let dry = dry_run || !applied.mistakes.is_empty();
+    let report = administrator.apply(estate.clone(), &actor, true).await?;
+    let report = if dry { report } else { administrator.apply(estate, &actor, false).await? };
+    applied.created = report.created;
+    applied.changed = report.changed;
+    applied.removed = report.removed;
+    applied.unchanged = report.unchanged;
+    applied.warnings.extend(report.warnings);
+    if let (Some(files), false) = (policies, dry) {
+        administrator.publish_sources(files, &actor, false).await?;
+    }
+    applied.applied = !dry;
+    Ok(axum::Json(applied))
+}
+
+/// A file that goes when it is no longer needed, whatever happens.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "a temporary backup could not be removed");
+        }
+    }
+}
+
+/// A consistent copy of the store, made while everything runs. It holds hashes of secrets and sealed keys: keep it as
+/// you keep a key.
+#[utoipa::path(post, path = "/api/v1/backup", tag = "policies",
+    responses((status = 200, body = Vec<u8>, content_type = "application/vnd.sqlite3"),
+    (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn backup(State(site): State<Site>, caller: Caller) -> Result<Response, Fault> {
+    const CHUNK: usize = 64 * 1024;
+    // The decision that allowed it is unique, and so is the name; the store makes the file for its owner alone, and
+    // refuses one that exists.
+    let name = format!("countersign-backup-{}.sqlite", caller.arrival.decision);
+    let temporary = Temporary(std::env::temp_dir().join(name));
+    site.administrator().back_up(&temporary.0, &caller.actor()).await?;
+    let broken = |error: io::Error| Fault::Internal(format!("the backup cannot be read: {error}"));
+    let file = tokio::fs::File::open(&temporary.0).await.map_err(broken)?;
+    let length = file.metadata().await.map_err(broken)?.len();
+    let chunks = stream::try_unfold((file, temporary), |(mut file, temporary)| async move {
+        let mut chunk = Vec::with_capacity(CHUNK);
+        let read = (&mut file).take(CHUNK as u64).read_to_end(&mut chunk).await?;
+        Ok::<_, io::Error>((read > 0).then_some((chunk, (file, temporary))))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/vnd.sqlite3".to_owned()),
+        (header::CONTENT_LENGTH, length.to_string()),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"countersign.sqlite\"".to_owned()),
+    ];
+    Ok((headers, Body::from_stream(chunks)).into_response())
+}

@@ -1,0 +1,102 @@
+//! The console: what is happening, the estate, and control over both, for administrators and auditors. Whoever reaches
+//! a handler has been admitted by policy, for exactly this method and path; reading is `read`, every act `administer`.
+//! Pages are rendered here from the model; the API says the same as JSON.
+
+mod control;
+mod estate;
+mod now;
+
+use axum::Router;
+use axum::routing::{get, post};
+use countersign_model::{DeviceId, PolicyId, ResourceId, SessionId, SubjectId, SubjectState};
+
+pub(crate) use control::{invitation_link, make_known};
+pub(crate) use now::role;
+
+use crate::page::encode;
+use crate::words::{self, Sign, sign};
+use crate::{Site, ledger};
+
+pub(crate) fn router() -> Router<Site> {
+    Router::new()
+        .route("/console", get(now::overview))
+        .route("/console/decisions", get(now::decisions))
+        .route("/console/decisions/stream", get(now::stream))
+        .route("/console/decisions/{id}", get(now::decision))
+        .route("/console/decisions/{id}/proof", get(now::proof))
+        .route("/console/sessions", get(now::sessions))
+        .route("/console/sessions/{id}", get(now::session))
+        .route("/console/sessions/{id}/kill", post(now::kill))
+        .route("/console/leases", get(now::leases))
+        .route("/console/subjects", get(estate::subjects))
+        .route("/console/subjects/{id}", get(estate::subject))
+        .route("/console/subjects/{id}/enable", post(estate::enable))
+        .route("/console/subjects/{id}/disable", post(estate::disable))
+        .route("/console/groups", get(estate::groups))
+        .route("/console/devices", get(estate::devices))
+        .route("/console/devices/enrolment", post(estate::enrolment))
+        .route("/console/devices/{id}", get(estate::device))
+        .route("/console/devices/{id}/managed", post(estate::managed))
+        .route("/console/devices/{id}/revoke", post(estate::revoke))
+        .route("/console/resources", get(estate::resources))
+        .route("/console/resources/{id}", get(estate::resource))
+        .route("/console/policies", get(control::policies))
+        .route("/console/policies/{id}", get(control::policy))
+        .route("/console/keys", get(control::keys).post(control::make_key))
+        .route("/console/keys/{id}/revoke", post(control::revoke_key))
+        .route("/console/invitations", get(control::invitations).post(control::invite))
+        .route("/console/invitations/{id}/withdraw", post(control::withdraw))
+        .route("/console/ledger", get(control::ledger))
+        .route("/console/ledger/checkpoint", get(ledger::checkpoint))
+}
+
+pub(crate) fn subject_url(id: &SubjectId) -> String {
+    format!("/console/subjects/{}", encode(&id.to_string()))
+}
+
+pub(crate) fn resource_url(id: &ResourceId) -> String {
+    format!("/console/resources/{}", encode(id.as_str()))
+}
+
+pub(crate) fn device_url(id: &DeviceId) -> String {
+    format!("/console/devices/{}", encode(id.as_str()))
+}
+
+pub(crate) fn policy_url(id: &PolicyId) -> String {
+    format!("/console/policies/{}", encode(id.as_str()))
+}
+
+pub(crate) fn kill_url(id: &SessionId) -> String {
+    format!("/console/sessions/{id}/kill")
+}
+
+pub(crate) fn withdraw_url(id: &str) -> String {
+    format!("/console/invitations/{}/withdraw", encode(id))
+}
+
+pub(crate) const fn state_sign(state: &SubjectState) -> Sign {
+    match state {
+        SubjectState::Active => sign("good", "active"),
+        SubjectState::Disabled => sign("bad", "disabled"),
+    }
+}
+
+pub(crate) fn age(seconds: &u64) -> String {
+    words::span(std::time::Duration::from_secs(*seconds))
+}
+
+pub(crate) const fn weekday(day: &u8) -> &'static str {
+    match day {
+        1 => "Monday",
+        2 => "Tuesday",
+        3 => "Wednesday",
+        4 => "Thursday",
+        5 => "Friday",
+        6 => "Saturday",
+        7 => "Sunday",
+        _ => "an unknown day",
+    }
+}
+
+/// How many rows a page has.
+const ROWS: usize = 50;

@@ -1,0 +1,172 @@
+//! Questions to the policy engine that open nothing: which applications this person could open now, and what an
+//! administrator asks about somebody else. The answers are the engine's; here the circumstances are put together.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+
+use countersign_administrator::Disclosure;
+use countersign_model::{
+    Action, ActionClass, Authentication, AuthenticationMethod, Circumstances, Decision, DeviceCircumstances,
+    DeviceState, HttpCircumstances, Methods, NetworkCircumstances, Question, Resource, ResourceKind, Tier,
+    TimeCircumstances, ZoneName,
+};
+
+use crate::error::Fault;
+use crate::guard::{Caller, origin};
+use crate::{Site, decisions, wire, words};
+
+/// An application as the portal shows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Application {
+    pub(crate) name: String,
+    pub(crate) tier: Tier,
+    pub(crate) url: Option<String>,
+    pub(crate) remedy: Vec<String>,
+    pub(crate) state: Openness,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Openness {
+    Open,
+    /// After more proof, which this person can give now.
+    StepUp,
+    Shut,
+}
+
+impl Application {
+    pub(crate) fn letter(&self) -> String {
+        self.name.chars().next().unwrap_or('?').to_string()
+    }
+}
+
+/// The circumstances that the caller's own request was decided under, a moment ago: they are on record.
+async fn own_circumstances(site: &Site, caller: &Caller) -> Result<Circumstances, Fault> {
+    let id = caller.arrival.decision;
+    let row = site.read(move |administrator| decisions::find(administrator.ledger(), id)).await??;
+    let row = row.ok_or_else(|| Fault::Internal(format!("decision {id} is not in the ledger")))?;
+    Ok(row.entry.question.circumstances.clone())
+}
+
+/// What this person could open now, from here. What is denied without a remedy is left out: that it exists is not
+/// theirs to know.
+pub(crate) async fn applications(site: &Site, caller: &Caller) -> Result<Vec<Application>, Fault> {
+    let circumstances = own_circumstances(site, caller).await?;
+    let resources = site.administrator().resources();
+    let shown = resources.iter().filter(|resource| match resource.kind {
+        ResourceKind::Http => true,
+        ResourceKind::Countersign => false,
+    });
+    Ok(shown.filter_map(|resource| application(site, caller, &circumstances, resource)).collect())
+}
+
+/// Whether the caller could open the resource now, if need be after a step-up.
+pub(crate) async fn could_open(site: &Site, caller: &Caller, id: &str) -> Result<bool, Fault> {
+    let circumstances = own_circumstances(site, caller).await?;
+    let resources = site.administrator().resources();
+    let found = resources.iter().find(|resource| resource.id.as_str() == id);
+    Ok(found.is_some_and(|resource| match decide(site, caller, &circumstances, resource) {
+        Decision::Allow(_) | Decision::Challenge(_) => true,
+        Decision::Deny(_) => false,
+    }))
+}
+
+fn decide(site: &Site, caller: &Caller, circumstances: &Circumstances, resource: &Resource) -> Decision {
+    let http = resource.routes.first().map(|route| HttpCircumstances {
+        method: "GET".to_owned(),
+        host: route.host.clone(),
+        path: route.path_prefix.clone(),
+    });
+    site.administrator().explain(&Question {
+        subject: caller.principal.subject.clone(),
+        action: Action::http(ActionClass::Read),
+        resource: resource.id.clone(),
+        session: caller.principal.session,
+        circumstances: Circumstances { http, ..circumstances.clone() },
+    })
+}
+
+fn application(
+    site: &Site,
+    caller: &Caller,
+    circumstances: &Circumstances,
+    resource: &Resource,
+) -> Option<Application> {
+    let arrival = &caller.arrival;
+    let url = resource
+        .routes
+        .first()
+        .map(|route| format!("{}{}", origin(arrival.scheme, &route.host, arrival.port), route.path_prefix));
+    let (state, remedy) = match decide(site, caller, circumstances, resource) {
+        Decision::Allow(_) => (Openness::Open, Vec::new()),
+        Decision::Challenge(challenge) => (Openness::StepUp, words::remedy(&challenge.remedy)),
+        Decision::Deny(denial) => match (denial.remedy, site.administrator().settings().disclosure) {
+            (Some(remedy), Disclosure::Remedy) => (Openness::Shut, words::remedy(&remedy)),
+            (None, Disclosure::Remedy) | (_, Disclosure::None) => return None,
+        },
+    };
+    Some(Application { name: resource.display_name.clone(), tier: resource.tier, url, remedy, state })
+}
+
+/// What would be decided about somebody, somewhere, now.
+pub(crate) fn answer(site: &Site, asked: wire::Question) -> Result<wire::Explanation, Fault> {
+    let administrator = site.administrator();
+    let now = site.now();
+    let settings = administrator.settings();
+    let action: Action = asked.action.parse().map_err(|error| Fault::Malformed(format!("{error}")))?;
+    let methods = methods(&asked.methods)?;
+    let authentication = (!methods.is_empty()).then_some(Authentication { methods, at: now, age: 0 });
+    let device = match asked.device {
+        None => None,
+        Some(id) => {
+            let device = administrator.device(&id).filter(|device| match device.state {
+                DeviceState::Active => true,
+                DeviceState::Revoked => false,
+            });
+            let device = device.ok_or_else(|| Fault::Unacceptable(format!("there is no active device {id}")))?;
+            let assessment = settings.posture.assess(&device.posture, now);
+            Some(DeviceCircumstances {
+                id,
+                managed: device.managed,
+                compliant: assessment.compliant(),
+                posture_age: assessment.observed.map(|observed| now.since(observed).as_secs()),
+                findings: assessment.findings,
+            })
+        }
+    };
+    let address = asked.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let named = settings.zones.iter().filter(|(_, networks)| networks.iter().any(|one| one.contains(address)));
+    let mut zones: BTreeSet<ZoneName> = named.map(|(zone, _)| zone.clone()).collect();
+    if address.to_canonical().is_loopback() {
+        zones.extend(ZoneName::new("loopback"));
+    }
+    let instant = jiff::Timestamp::from_millisecond(now.millis())
+        .and_then(|instant| instant.in_tz(&settings.time_zone))
+        .map_err(|error| Fault::Internal(format!("the time zone: {error}")))?;
+    let time = TimeCircumstances {
+        now,
+        hour: instant.hour().unsigned_abs(),
+        weekday: instant.weekday().to_monday_one_offset().unsigned_abs(),
+        zone: settings.time_zone.clone(),
+    };
+    let risk = administrator.risk(&asked.subject).unwrap_or(0);
+    let circumstances = Circumstances {
+        authentication,
+        device,
+        network: NetworkCircumstances { address, zones, encrypted: true },
+        time,
+        risk,
+        grant: None,
+        exception: None,
+        http: None,
+    };
+    let question = Question { subject: asked.subject, action, resource: asked.resource, session: None, circumstances };
+    Ok(wire::Explanation::from(&administrator.explain(&question)))
+}
+
+fn methods(names: &[String]) -> Result<Methods, Fault> {
+    let method = |name: &String| {
+        let known = AuthenticationMethod::ALL.into_iter().find(|method| method.name() == name);
+        known.ok_or_else(|| Fault::Malformed(format!("{name:?} is no authentication method")))
+    };
+    names.iter().map(method).collect()
+}

@@ -1,0 +1,58 @@
+//! The API's description, generated from the handlers and the wire types. `docs/openapi.json` is this document; a test
+//! holds the two together.
+
+use axum::response::{IntoResponse, Response};
+use http::header;
+use utoipa::OpenApi;
+
+use crate::api::{account, control, estate, now};
+use crate::device;
+use crate::guard::Caller;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Countersign",
+        description = "One Zero Trust system: every request decided, recorded and leased. Authenticate with \
+                       `Authorization: Bearer` and an API key, or from the console's own pages with the session cookie.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    paths(
+        now::status, now::decisions, now::decision, now::explain, now::stream,
+        account::sessions, account::session, account::kill_session, account::leases,
+        account::keys, account::create_key, account::revoke_key,
+        account::invitations, account::invite, account::withdraw_invitation,
+        estate::subjects, estate::subject, estate::put_subject, estate::remove_subject, estate::put_state,
+        estate::put_risk, estate::groups, estate::group, estate::put_group, estate::remove_group,
+        estate::segments, estate::segment, estate::put_segment,
+        estate::resources, estate::resource, estate::put_resource, estate::remove_resource,
+        estate::devices, estate::device, estate::revoke_device, estate::put_managed, estate::enrol_device,
+        control::policies, control::publish, control::apply, control::backup,
+        device::enroll, device::renew, device::report,
+    ),
+    tags(
+        (name = "now", description = "What is happening"),
+        (name = "sessions", description = "Who is signed in, and what is open"),
+        (name = "keys", description = "API keys of services and agents"),
+        (name = "invitations", description = "One-time links for people"),
+        (name = "subjects", description = "Identities"),
+        (name = "groups", description = "Sets of subjects and groups"),
+        (name = "segments", description = "Trust boundaries"),
+        (name = "resources", description = "What can be asked for"),
+        (name = "devices", description = "What people ask from"),
+        (name = "policies", description = "Policies, configuration, backup"),
+        (name = "device", description = "For devices themselves"),
+    )
+)]
+struct Document;
+
+/// The whole document, as JSON text.
+pub fn document() -> String {
+    // Its types serialize without fail; an empty document would fail the test that compares it.
+    Document::openapi().to_pretty_json().unwrap_or_default()
+}
+
+/// `GET /api/v1/openapi.json`
+pub(crate) async fn serve(_: Caller) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], document()).into_response()
+}

@@ -1,0 +1,140 @@
+//! The API: its description is the golden file, every address in it is served, bodies are taken strictly.
+
+use super::*;
+use crate::wire;
+
+#[test]
+fn the_description_is_the_golden_file() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
+    let document = crate::openapi() + "\n";
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &document).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(golden == document, "docs/openapi.json is not what the code says; UPDATE_GOLDEN=1 writes it");
+}
+
+#[tokio::test]
+async fn every_described_address_is_served() {
+    let stage = stage();
+    let alice = stage.owner("alice").await;
+    let document: Value = serde_json::from_str(&crate::openapi()).unwrap();
+    let mut count = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let method: Method = method.to_uppercase().parse().unwrap();
+            // An answer without a body is enough for reading; what writes is asked with a body that it refuses.
+            if path == "/api/v1/stream" || path == "/api/v1/backup" {
+                continue;
+            }
+            count += 1;
+            let part = if path.starts_with("/device") { "device" } else { "api" };
+            let concrete = path.replace("{id}", "human:nobody-of-this-name");
+            let answer = stage.json(part, Some(&alice), method.clone(), &concrete, json!({ "unknown": 1 })).await;
+            let routed = answer.status != StatusCode::NOT_FOUND || path.contains("{id}");
+            assert!(routed, "{method} {path}: {} {}", answer.status, answer.body);
+            if !answer.status.is_success() {
+                assert_eq!(answer.headers[header::CONTENT_TYPE], "application/problem+json", "{method} {path}");
+            }
+        }
+    }
+    assert!(count > 35, "{count}");
+}
+
+#[tokio::test]
+async fn what_is_put_is_read_back() {
+    let stage = stage();
+    let alice = stage.owner("alice").await;
+    let alice = Some(&alice);
+    let put = |path: &'static str, body: Value| stage.json("api", alice, Method::PUT, path, body);
+    let answer = put("/api/v1/groups/staff", json!({ "display_name": "Staff" })).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.body);
+    let answer =
+        put("/api/v1/subjects/service:backup", json!({ "display_name": "Backup", "owner": "human:alice" })).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.body);
+    let body = json!({ "display_name": "Wiki", "tier": "standard", "routes": [{ "host": "wiki.localhost" }],
+        "upstream": { "url": "http://127.0.0.1:3000" }, "entitled": { "readers": ["staff"] } });
+    let answer = put("/api/v1/resources/wiki", body).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.body);
+    let wiki: wire::Resource =
+        serde_json::from_value(stage.get("api", alice, "/api/v1/resources/wiki").await.json()).unwrap();
+    assert_eq!((wiki.body.display_name.as_str(), wiki.body.tier), ("Wiki", wire::Tier::Standard));
+
+    let first = stage.get("api", alice, "/api/v1/resources?limit=1").await.json();
+    let next = first["next"].as_str().unwrap().to_owned();
+    let second = stage.get("api", alice, &format!("/api/v1/resources?limit=1&cursor={next}")).await.json();
+    assert!(second["items"][0]["id"].as_str().unwrap() > next.as_str());
+
+    let expires = stage.administrator.now().plus(Duration::from_secs(86_400));
+    let body = json!({ "subject": "service:backup", "owner": "human:alice",
+        "scope": { "classes": ["read"] }, "expires": expires });
+    let made = stage.json("api", alice, Method::POST, "/api/v1/keys", body).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    assert!(made.json()["secret"].as_str().unwrap().starts_with("cs_"));
+    let keys = stage.get("api", alice, "/api/v1/keys").await;
+    assert!(!keys.body.contains(made.json()["secret"].as_str().unwrap()));
+
+    let question =
+        json!({ "subject": "human:alice", "resource": "wiki", "action": "http:read", "methods": ["passkey"] });
+    let answer = stage.json("api", alice, Method::POST, "/api/v1/explain", question).await;
+    assert_eq!(answer.json()["effect"], "deny", "{}", answer.body);
+    let body = json!({ "subject": "human:carol", "display_name": "Carol" });
+    let invited = stage.json("api", alice, Method::POST, "/api/v1/invitations", body).await.json();
+    assert!(invited["link"].as_str().unwrap().starts_with("http://countersign.localhost:8080/invite#"));
+}
+
+#[tokio::test]
+async fn bodies_are_taken_strictly() {
+    let stage = stage();
+    let alice = stage.owner("alice").await;
+    let check = async |path: &str, content_type: &str, body: &str, expected: StatusCode| {
+        let body = Some((content_type, body.to_owned()));
+        let answer = stage.ask("api", Some(&alice), Method::PUT, path, body).await;
+        assert_eq!(answer.status, expected, "{path} {}", answer.body);
+    };
+    let json = "application/json";
+    check("/api/v1/groups/g", "text/plain", r#"{"display_name":"G"}"#, StatusCode::UNSUPPORTED_MEDIA_TYPE).await;
+    check("/api/v1/groups/g", json, r#"{"display_name":"G","unknown":1}"#, StatusCode::BAD_REQUEST).await;
+    check("/api/v1/groups/g", json, "{", StatusCode::BAD_REQUEST).await;
+    check("/api/v1/groups/%20g", json, r#"{"display_name":"G"}"#, StatusCode::NOT_FOUND).await;
+    let unknown = r#"{"display_name":"W","tier":"high","routes":[],"upstream":{"url":"http://x"},"oops":1}"#;
+    check("/api/v1/resources/w", json, unknown, StatusCode::BAD_REQUEST).await;
+    let internal = r#"{"display_name":"W","tier":"high","routes":[],"upstream":{"part":"console"}}"#;
+    check("/api/v1/resources/w", json, internal, StatusCode::UNPROCESSABLE_ENTITY).await;
+    check("/api/v1/groups/g", json, &"x".repeat(9 << 20), StatusCode::PAYLOAD_TOO_LARGE).await;
+}
+
+#[tokio::test]
+async fn policies_are_judged_before_they_count() {
+    let stage = stage();
+    let alice = stage.owner("alice").await;
+    let before = stage.administrator.policies().hash().to_owned();
+    let broken = json!({ "files": { "x.cedar": "permit (principal, action" } });
+    let answer = stage.json("api", Some(&alice), Method::PUT, "/api/v1/policies", broken).await.json();
+    assert_eq!(answer["applied"], false);
+    assert!(answer["mistakes"][0].as_str().unwrap().contains("x.cedar"), "{answer}");
+    let dry = json!({ "files": policies(), "dry_run": true });
+    let answer = stage.json("api", Some(&alice), Method::PUT, "/api/v1/policies", dry).await.json();
+    assert_eq!((&answer["applied"], &answer["hash"]), (&json!(false), &json!(before)));
+    let real = json!({ "files": policies() });
+    let answer = stage.json("api", Some(&alice), Method::PUT, "/api/v1/policies", real).await.json();
+    assert_eq!(answer["applied"], true);
+}
+
+#[tokio::test]
+async fn a_decision_comes_with_its_proof_and_a_backup_with_its_bytes() {
+    let stage = stage();
+    let alice = stage.owner("alice").await;
+    stage.administrator.ledger().checkpoint_now().unwrap();
+    let answer = stage.get("api", Some(&alice), &format!("/api/v1/decisions/{}", alice.decision)).await;
+    let recorded: wire::RecordedDecision = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(recorded.decision.subject.to_string(), "human:alice");
+    assert!(recorded.proof.is_some());
+    let listed = stage.get("api", Some(&alice), "/api/v1/decisions?effect=allow&subject=human%3Aalice").await.json();
+    assert_eq!(listed["items"][0]["id"], alice.decision.to_string());
+    let checkpoint = stage.get("ledger", Some(&alice), "/ledger/checkpoint").await;
+    assert!(checkpoint.body.starts_with("test.example/ledger\n"), "{}", checkpoint.body);
+    let backup = stage.ask("api", Some(&alice), Method::POST, "/api/v1/backup", None).await;
+    assert_eq!(backup.status, StatusCode::OK, "{}", backup.body);
+    assert!(backup.body.starts_with("SQLite format 3"));
+}

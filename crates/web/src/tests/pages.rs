@@ -1,0 +1,179 @@
+//! Every page renders, escapes what it shows, and comes with the headers that every answer has; whatever changes
+//! something refuses a request from elsewhere.
+
+use super::*;
+
+const PAGES: &[(&str, &str)] = &[
+    ("sign-in", "/sign-in?step_up=1"),
+    ("sign-in", "/invite"),
+    ("sign-in", "/sign-in/signed-out"),
+    ("sign-in", "/.well-known/jwks.json"),
+    ("portal", "/"),
+    ("portal", "/my/sessions?done=session-ended"),
+    ("portal", "/my/devices"),
+    ("portal", "/my/passkeys"),
+    ("portal", "/my/keys"),
+    ("console", "/console"),
+    ("console", "/console/decisions"),
+    ("console", "/console/decisions?effect=allow&subject=human%3Aalice&resource=%3Cscript%3Ealert"),
+    ("console", "/console/sessions?subject=%3Cscript%3Ealert"),
+    ("console", "/console/leases"),
+    ("console", "/console/subjects?search=alice"),
+    ("console", "/console/subjects/human%3Aalice"),
+    ("console", "/console/groups"),
+    ("console", "/console/devices"),
+    ("console", "/console/devices/phone%20%3Cb%3E"),
+    ("console", "/console/resources"),
+    ("console", "/console/resources/payroll"),
+    ("console", "/console/policies"),
+    ("console", "/console/keys"),
+    ("console", "/console/invitations"),
+    ("console", "/console/ledger"),
+];
+
+fn has_the_headers(answer: &Answer, path: &str) {
+    assert_eq!(answer.headers[header::CONTENT_SECURITY_POLICY], crate::headers::POLICY, "{path}");
+    assert_eq!(answer.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
+    assert_eq!(answer.headers[header::REFERRER_POLICY], "same-origin", "{path}");
+    assert!(answer.headers.contains_key(header::CACHE_CONTROL), "{path}");
+}
+
+#[tokio::test]
+async fn every_page_renders_and_escapes() {
+    let stage = stage();
+    let alice = stage.owner("alice").await;
+    stage.fill().await;
+    let mut pages: Vec<(&str, String)> = PAGES.iter().map(|(part, path)| (*part, (*path).to_owned())).collect();
+    pages.push(("console", format!("/console/decisions/{}", alice.decision)));
+    pages.push(("console", format!("/console/sessions/{}", alice.principal.session.unwrap())));
+    for policy in stage.administrator.policies().policies() {
+        pages.push(("console", crate::console::policy_url(&policy.id)));
+    }
+    for (part, path) in pages {
+        let answer = stage.get(part, Some(&alice), &path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
+        has_the_headers(&answer, &path);
+        assert!(!answer.body.contains("<script>"), "{path}");
+        assert!(!answer.body.contains("\"/assets/\""), "{path} names an asset that is not there");
+        assert!(!answer.body.contains("style=\"") && !answer.body.contains("onclick"), "{path} has something inline");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_address_looks_like_a_forbidden_one() {
+    let stage = stage();
+    let alice = stage.owner("alice").await;
+    for (part, path) in [
+        ("console", "/console/nothing"),
+        ("console", "/console/decisions/zzz"),
+        ("console", "/console/decisions/00000000000000000000000000000000"),
+        ("console", "/console/subjects/human%3Anobody"),
+        ("console", "/console/devices/none"),
+        ("portal", "/my/nothing"),
+        ("sign-in", "/assets/style.css"),
+        ("api", "/api/v1/nothing"),
+        ("api", "/api/v1/sessions/zzz"),
+        ("api", "/api/v1/subjects/human:nobody"),
+        ("ledger", "/ledger/tile/../checkpoint"),
+        ("ledger", "/ledger/tile/entries/999"),
+    ] {
+        let answer = stage.get(part, Some(&alice), path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}: {}", answer.body);
+        has_the_headers(&answer, path);
+    }
+}
+
+#[tokio::test]
+async fn whatever_changes_something_refuses_another_origin() {
+    let stage = stage();
+    let alice = stage.owner("alice").await;
+    let session = alice.principal.session.unwrap();
+    let kill = format!("/console/sessions/{session}/kill");
+    let end = format!("/my/sessions/{session}/end");
+    let delete = format!("/api/v1/sessions/{session}");
+    let targets = [
+        ("console", Method::POST, kill.as_str()),
+        ("console", Method::POST, "/console/keys"),
+        ("portal", Method::POST, end.as_str()),
+        ("sign-in", Method::POST, "/sign-in/sign-out"),
+        ("sign-in", Method::POST, "/sign-in/passkey/begin"),
+        ("api", Method::DELETE, delete.as_str()),
+        ("api", Method::PUT, "/api/v1/policies"),
+        ("device", Method::POST, "/device/report"),
+    ];
+    let origins: [&[(&str, &str)]; 7] = [
+        &[],
+        &[("origin", "http://evil.example")],
+        &[("origin", "null")],
+        &[("origin", "http://countersign.localhost")],
+        &[("sec-fetch-site", "cross-site")],
+        &[("origin", ORIGIN), ("sec-fetch-site", "same-site")],
+        &[("origin", ORIGIN), ("origin", "http://evil.example")],
+    ];
+    for (part, method, path) in targets {
+        for headers in origins {
+            let mut request = Request::builder().method(method.clone()).uri(path).body(Body::empty()).unwrap();
+            for (name, value) in headers {
+                request.headers_mut().append(*name, value.parse().unwrap());
+            }
+            request.extensions_mut().insert(alice.principal.clone());
+            request.extensions_mut().insert(arrival(alice.decision));
+            let answer = stage.send(part, request).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method} {path} {headers:?}");
+            has_the_headers(&answer, path);
+        }
+    }
+    assert_eq!(stage.administrator.sessions(&Default::default()).len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_did_not_pass_the_gate_gets_nothing() {
+    let stage = stage();
+    for (part, path) in PAGES {
+        let answer = stage.send(part, Request::get(*path).body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+        has_the_headers(&answer, path);
+    }
+}
+
+#[tokio::test]
+async fn assets_have_the_address_of_their_content() {
+    let stage = stage();
+    for name in ["style.css", "passkey.js", "live.js", "mark.svg"] {
+        let answer = stage.get("sign-in", None, crate::assets::url(name)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{name}");
+        assert!(answer.headers[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_session_is_gone() {
+    let stage = stage();
+    let alice = stage.owner("alice").await;
+    let bob = stage.owner("bob").await;
+    let session = bob.principal.session.unwrap();
+    // Not one's own: absent.
+    let answer = stage.form("portal", Some(&alice), &format!("/my/sessions/{session}/end"), "").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let answer = stage.form("console", Some(&alice), &format!("/console/sessions/{session}/kill"), "").await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    assert_eq!(answer.headers[header::LOCATION], "/console/sessions?done=session-ended");
+    assert_eq!(stage.administrator.sessions(&Default::default()).len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_is_sent_to_another_site() {
+    let stage = stage();
+    let alice = stage.owner("alice").await;
+    for (wish, expected) in [
+        ("return=%2Fmy%2Fkeys", "/my/keys"),
+        ("return=%2F%2Fevil.example", "/"),
+        ("return=%2F%5Cevil.example", "/"),
+        ("return=https%3A%2F%2Fevil.example", "/"),
+        ("host=evil.example&return=%2F&nonce=x", "/"),
+    ] {
+        let answer = stage.get("sign-in", Some(&alice), &format!("/sign-in?{wish}")).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{wish}");
+        assert_eq!(answer.headers[header::LOCATION], expected, "{wish}");
+    }
+}
