@@ -48,6 +48,7 @@ use tower::util::BoxCloneSyncService;
 
 use access::{Terms, sever, sever_with};
 pub use body::{Body, BodyError};
+pub use path::{PathFault, normalize as normalize_path};
 use pipeline::Facts;
 pub use settings::{AddressRange, AddressRangeError, Limits, Listener, Settings, TlsSettings};
 use upstream::Upstreams;

@@ -10,5 +10,5 @@ mod http;
 
 pub use http::{
     AddressRange, AddressRangeError, BindError, Body, BodyError, Gateway, Limits, Listener, PartService, Parts,
-    Settings, TlsSettings,
+    PathFault, Settings, TlsSettings, normalize_path,
 };

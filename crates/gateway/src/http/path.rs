@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum PathFault {
+pub enum PathFault {
     #[error("the path does not begin with a slash")]
     NotAbsolute,
     #[error("the path has an empty, `.` or `..` segment")]
@@ -18,7 +18,7 @@ pub(super) enum PathFault {
 /// `path` in the one spelling: characters that need no encoding are decoded (RFC 3986, 6.2.2.2), all others are encoded
 /// in upper case. Refused: encoded `/`, `\`, `;` and control characters, what would decode twice, what is not UTF-8,
 /// empty and dot segments, backslashes, and parameters (`;`).
-pub(super) fn normalize(path: &str) -> Result<Cow<'_, str>, PathFault> {
+pub fn normalize(path: &str) -> Result<Cow<'_, str>, PathFault> {
     if !path.starts_with('/') {
         return Err(PathFault::NotAbsolute);
     }
