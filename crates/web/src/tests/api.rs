@@ -74,10 +74,12 @@ async fn what_is_put_is_read_back() {
     let keys = stage.get("api", alice, "/api/v1/keys").await;
     assert!(!keys.body.contains(made.json()["secret"].as_str().unwrap()));
 
-    let question =
-        json!({ "subject": "human:alice", "resource": "wiki", "action": "http:read", "methods": ["passkey"] });
-    let answer = stage.json("api", alice, Method::POST, "/api/v1/explain", question).await;
-    assert_eq!(answer.json()["effect"], "deny", "{}", answer.body);
+    for (methods, allowed) in [(json!(["passkey"]), true), (json!([]), false)] {
+        let question =
+            json!({ "subject": "human:alice", "resource": "wiki", "action": "http:read", "methods": methods });
+        let answer = stage.json("api", alice, Method::POST, "/api/v1/explain", question).await;
+        assert_eq!(answer.json()["effect"] == "allow", allowed, "{}", answer.body);
+    }
     let body = json!({ "subject": "human:carol", "display_name": "Carol" });
     let invited = stage.json("api", alice, Method::POST, "/api/v1/invitations", body).await.json();
     assert!(invited["link"].as_str().unwrap().starts_with("http://countersign.localhost:8080/invite#"));
