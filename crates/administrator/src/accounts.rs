@@ -198,13 +198,13 @@ impl Administrator {
         subject: Option<&SubjectId>,
         method: &str,
         cause: impl fmt::Display,
-        address: IpAddr,
+        address: impl Into<Option<IpAddr>>,
     ) -> SignInError {
         let body = EntryBody::SignInRefused {
             subject: subject.cloned(),
             method: method.to_owned(),
             cause: cause.to_string(),
-            address: Some(address),
+            address: address.into(),
         };
         match self.record(body).await {
             Ok(_) => SignInError::Refused,

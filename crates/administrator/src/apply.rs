@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use countersign_model::{
-    DeviceState, Group, GroupId, Resource, Segment, Signal, SignalKind, Source, Subject, SubjectId,
+    DeviceState, Group, GroupId, Resource, Segment, SegmentId, Signal, SignalKind, Source, Subject, SubjectId,
 };
 
 use crate::accounts::ActError;
@@ -99,6 +99,7 @@ impl Administrator {
         let mut proposed = self.proposed(&after);
 
         let segments = self.segments();
+        let kept_segments: BTreeSet<SegmentId> = bundle.segments.iter().map(|segment| segment.id.clone()).collect();
         for segment in bundle.segments {
             let segment = Segment { source: Source::Configuration, ..segment };
             let old = segments.iter().find(|old| old.id == segment.id);
@@ -106,6 +107,17 @@ impl Administrator {
             if report.note(format!("segment {}", segment.id), old, &segment) {
                 plan.signals.push(SignalKind::SegmentPut { segment });
             }
+        }
+        let configured = |old: &&Segment| old.source == Source::Configuration;
+        let gone_segments: Vec<SegmentId> = segments
+            .iter()
+            .filter(configured)
+            .filter(|old| !kept_segments.contains(&old.id))
+            .map(|old| old.id.clone())
+            .collect();
+        for id in &gone_segments {
+            report.removed.push(format!("segment {id}"));
+            proposed.segments.remove(id);
         }
         let gone_groups = self.plan_groups(bundle.groups, &mut proposed, &mut report, &mut plan)?;
         for subject in bundle.subjects {
@@ -117,6 +129,9 @@ impl Administrator {
         }
         report.removed.extend(gone.iter().map(ToString::to_string));
         self.plan_resources(bundle.resources, &mut proposed, &mut report, &mut plan)?;
+        for id in &gone_segments {
+            proposed.check_segment_empty(id)?;
+        }
         let new: Vec<SubjectId> = subjects.keys().cloned().collect();
         self.keeps_an_owner(&proposed, &new).map_err(|error| error.to_string())?;
         for id in gone {
@@ -126,6 +141,8 @@ impl Administrator {
             plan.removed_subjects.push(id);
         }
         plan.signals.extend(gone_groups.into_iter().map(|id| SignalKind::GroupRemoved { id }));
+        // Last: what was in them is elsewhere or gone by then.
+        plan.signals.extend(gone_segments.into_iter().map(|id| SignalKind::SegmentRemoved { id }));
         Ok((report, plan))
     }
 

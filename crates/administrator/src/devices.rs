@@ -1,6 +1,8 @@
 //! Devices: enrolment with a one-time token, the certificate and its renewal, signed posture reports, and what an
 //! administrator does to them. Whether a posture is good enough is for the policies.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use countersign_device::report::{self, WINDOW};
@@ -11,7 +13,7 @@ use countersign_model::{
 };
 use countersign_store::{Change, StoreError, TokenPurpose};
 
-use crate::accounts::{ActError, Client, OneTimeLink};
+use crate::accounts::{ActError, Client, OneTimeLink, SignInError};
 use crate::invitations::token;
 use crate::sessions::stored;
 use crate::{Actor, Administrator};
@@ -19,6 +21,9 @@ use crate::{Actor, Administrator};
 /// A certificate renews itself long before; a device that was off for longer enrols again.
 const CERTIFICATE: Duration = Duration::from_secs(30 * 24 * 3600);
 const LONGEST_TOKEN: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// As a method in the record.
+const POSTURE: &str = "posture-report";
 
 /// What a device gets back for its certificate request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,20 +94,22 @@ impl Administrator {
         let hash = stored(&secret::hash(token.expose()));
         let found = self.stored(move |store| store.token(&hash, now)).await.map_err(|_| DeviceError::Unavailable)?;
         let Some(TokenPurpose::DeviceEnrolment { owner, device: id }) = found.map(|token| token.purpose) else {
-            self.refuse_sign_in(None, "device-enrolment", "unknown, used or expired token", client.address).await;
-            return Err(DeviceError::Refused);
+            let cause = "unknown, used or expired token";
+            return Err(self.refuse_device(None, "device-enrolment", cause, Some(client.address)).await);
         };
         let existing = self.device(&id);
         if !self.may_sign_in(&owner) || existing.as_ref().is_some_and(|existing| existing.owner != owner) {
-            self.refuse_sign_in(Some(&owner), "device-enrolment", "not its owner any more", client.address).await;
-            return Err(DeviceError::Refused);
+            let cause = format!("device {id}: not its owner any more");
+            return Err(self.refuse_device(Some(&owner), "device-enrolment", cause, Some(client.address)).await);
         }
         let enrolled = self.certify(&id, csr_pem)?;
         let actor = Actor { subject: owner.clone(), decision: None };
         self.record_act(&actor, "device.enroll", &id, enrolled.1.clone()).await?;
         match self.commit(vec![Change::ConsumeToken { hash, now }]).await {
             Ok(()) => {}
-            Err(StoreError::AlreadyUsed) => return Err(DeviceError::Refused),
+            Err(error @ StoreError::AlreadyUsed) => {
+                return Err(self.refuse_device(Some(&owner), "device-enrolment", error, Some(client.address)).await);
+            }
             Err(_) => return Err(DeviceError::Unavailable),
         }
         // Whatever was signed in from the device under its former key was not this key.
@@ -124,10 +131,11 @@ impl Administrator {
 
     /// A new certificate for a device that has proved with its current one, on this connection, that it is that device.
     pub async fn renew_device(&self, evidence: &DeviceEvidence, csr_pem: &str) -> Result<EnrolledDevice, DeviceError> {
-        let id = self.device_of(evidence).map_err(|_| DeviceError::Refused)?.ok_or(DeviceError::Refused)?;
-        let device = self.device(&id).ok_or(DeviceError::Refused)?;
+        let device = self.proven_device(evidence, "device-renewal").await?;
+        let id = device.id.clone();
         if !self.may_sign_in(&device.owner) {
-            return Err(DeviceError::Refused);
+            let cause = format!("device {id}: its owner is disabled or gone");
+            return Err(self.refuse_device(Some(&device.owner), "device-renewal", cause, None).await);
         }
         let (enrolled, fingerprint) = self.certify(&id, csr_pem)?;
         let actor = Actor { subject: device.owner.clone(), decision: None };
@@ -135,6 +143,34 @@ impl Administrator {
         let device = Device { certificate: fingerprint, certificate_expires: enrolled.expires, ..device };
         self.signal(SignalKind::DevicePut { device }, Source::Enrolment, &actor).await?;
         Ok(enrolled)
+    }
+
+    /// The device that `evidence` proves; that it proves none is recorded.
+    async fn proven_device(&self, evidence: &DeviceEvidence, method: &str) -> Result<Device, DeviceError> {
+        let device = self.device_of(evidence).ok().flatten().and_then(|id| self.device(&id));
+        let Some(device) = device else {
+            // The certificate may be one that counted before: then it is known whose.
+            let former = match evidence {
+                DeviceEvidence::Certificate { fingerprint } => self.device_by_certificate(fingerprint),
+                DeviceEvidence::Absent => None,
+            };
+            let owner = former.and_then(|id| self.device(&id)).map(|device| device.owner);
+            return Err(self.refuse_device(owner.as_ref(), method, "the certificate does not count", None).await);
+        };
+        Ok(device)
+    }
+
+    async fn refuse_device(
+        &self,
+        owner: Option<&SubjectId>,
+        method: &str,
+        cause: impl fmt::Display,
+        address: Option<IpAddr>,
+    ) -> DeviceError {
+        match self.refuse_sign_in(owner, method, cause, address).await {
+            SignInError::Unavailable => DeviceError::Unavailable,
+            SignInError::Refused | SignInError::StepUpNeeded => DeviceError::Refused,
+        }
     }
 
     fn certify(&self, device: &DeviceId, csr_pem: &str) -> Result<(EnrolledDevice, String), DeviceError> {
@@ -153,16 +189,30 @@ impl Administrator {
     /// A report signed by the device's current key. It names its certificate itself, so it may come by any way.
     pub async fn report_posture(&self, signed: &str) -> Result<DeviceId, DeviceError> {
         let now = self.now();
-        let fingerprint = report::claimed_fingerprint(signed).map_err(|_| DeviceError::Refused)?;
+        let fingerprint = match report::claimed_fingerprint(signed) {
+            Ok(fingerprint) => fingerprint,
+            Err(error) => return Err(self.refuse_device(None, POSTURE, error, None).await),
+        };
         let evidence = DeviceEvidence::Certificate { fingerprint: fingerprint.clone() };
-        let id = self.device_of(&evidence).map_err(|_| DeviceError::Refused)?.ok_or(DeviceError::Refused)?;
-        let report = report::verify_by_fingerprint(signed, &fingerprint, now).map_err(|_| DeviceError::Refused)?;
-        let device = self.device(&id).ok_or(DeviceError::Refused)?;
+        let device = self.proven_device(&evidence, POSTURE).await?;
+        let id = device.id.clone();
+        let refuse = |cause: String| {
+            let owner = device.owner.clone();
+            let cause = format!("device {id}: {cause}");
+            async move { self.refuse_device(Some(&owner), POSTURE, cause, None).await }
+        };
+        let report = match report::verify_by_fingerprint(signed, &fingerprint, now) {
+            Ok(report) => report,
+            Err(error) => return Err(refuse(error.to_string()).await),
+        };
         // An older report that was held back must not undo a newer one.
         let newest = device.posture.values().filter(|fact| fact.source == Source::DeviceReport);
         let newest = newest.map(|fact| fact.observed).max();
-        if report.device != id || newest.is_some_and(|newest| report.issued.min(now) < newest) {
-            return Err(DeviceError::Refused);
+        if report.device != id {
+            return Err(refuse("the report is about another".to_owned()).await);
+        }
+        if newest.is_some_and(|newest| report.issued.min(now) < newest) {
+            return Err(refuse("the report is older than one before".to_owned()).await);
         }
         let once = Change::UseOnce {
             purpose: "posture-report",
@@ -171,7 +221,7 @@ impl Administrator {
         };
         match self.commit(vec![once]).await {
             Ok(()) => {}
-            Err(StoreError::AlreadyUsed) => return Err(DeviceError::Refused),
+            Err(error @ StoreError::AlreadyUsed) => return Err(refuse(error.to_string()).await),
             Err(_) => return Err(DeviceError::Unavailable),
         }
         let max_age = self.settings().posture.max_age;

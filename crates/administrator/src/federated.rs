@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use countersign_identity::oidc::{AuthenticationDemand, Callback, FederatedIdentity, FlowState, OidcError, Provider};
+use countersign_identity::oidc::{
+    AuthenticationDemand, Callback, FederatedIdentity, FlowState, MethodMapping, OidcError, Provider,
+};
 use countersign_identity::secret;
 use countersign_model::{
     AuthenticationMethod, CredentialSecret, Name, SessionId, SignalKind, Source, Subject, SubjectId, SubjectKind,
@@ -17,6 +19,12 @@ use crate::one_time::OneTime;
 use crate::sessions::stored;
 use crate::sign_in::{SignInProof, SignedIn};
 use crate::{Actor, Administrator, OWNERS};
+
+/// As a method in the record.
+const LOGOUT: &str = "back-channel-logout";
+
+/// Why a session ended.
+const SIGNED_OUT: &str = "signed out at the provider";
 
 const FLOW: Duration = Duration::from_secs(10 * 60);
 
@@ -78,6 +86,12 @@ impl Providers {
     }
 }
 
+/// Anew, and with the best that the provider is configured to have words for. What it then did, its token tells.
+fn strongest(methods: &MethodMapping) -> AuthenticationDemand {
+    let best_first = methods.phishing_resistant_acr.iter().chain(&methods.multi_factor_acr);
+    AuthenticationDemand { fresh: true, acr_values: best_first.cloned().collect(), ..AuthenticationDemand::default() }
+}
+
 impl Administrator {
     /// The names of the configured providers, in their order.
     pub fn providers(&self) -> Vec<String> {
@@ -128,9 +142,11 @@ impl Administrator {
         client: &Client,
     ) -> Result<FederatedStart, SignInError> {
         let now = self.now();
-        let (_, provider) = self.0.accounts.providers.get(name, now).await?;
-        let fresh = matches!(purpose, Purpose::StepUp(_));
-        let demand = AuthenticationDemand { fresh, ..AuthenticationDemand::default() };
+        let (parts, provider) = self.0.accounts.providers.get(name, now).await?;
+        let demand = match purpose {
+            Purpose::SignIn | Purpose::Enrol { .. } => AuthenticationDemand::default(),
+            Purpose::StepUp(_) => strongest(&parts.settings.methods),
+        };
         let (url, state) = provider.begin(&demand, now).map_err(|_| SignInError::Unavailable)?;
         let flow = Flow { provider: name.to_owned(), state, purpose, continuation };
         let flow = self.0.accounts.providers.flows.put(flow, client.address, now);
@@ -160,6 +176,8 @@ impl Administrator {
             Err(OidcError::Unreachable(_)) => return Err(SignInError::Unavailable),
             Err(error) => return Err(self.refuse_sign_in(None, "oidc", error, client.address).await),
         };
+        // Until the session and its link are stored: two accounts that find the same subject free must take turns.
+        let _turn = self.0.accounts.acting.lock().await;
         let (subject, mut also) = self.subject_of(&identity, &flow.purpose, &parts.provision, client).await?;
         // A proof of unknown age is as old as one can be; a step-up makes the provider tell.
         let at = identity.auth_time.unwrap_or_else(|| now.minus(self.settings().session_lifetime)).min(now);
@@ -173,7 +191,10 @@ impl Administrator {
         let signed_in = match flow.purpose {
             Purpose::SignIn | Purpose::Enrol { .. } => self.start_session(proof, client, "oidc", also).await?,
             Purpose::StepUp(session) => {
-                let session = self.live_session(session, client).ok_or(SignInError::Refused)?;
+                let Some(session) = self.live_session(session, client) else {
+                    let cause = "the session has ended";
+                    return Err(self.refuse_sign_in(Some(&proof.subject), "oidc", cause, client.address).await);
+                };
                 if session.subject != proof.subject {
                     let cause = "somebody else's account";
                     return Err(self.refuse_sign_in(Some(&session.subject), "oidc", cause, client.address).await);
@@ -221,7 +242,7 @@ impl Administrator {
         Err(self.refuse_sign_in(None, "oidc", cause, client.address).await)
     }
 
-    /// The subject of a verified address: made now, or there already and without any other way in. Somebody who has a
+    /// The caller holds the turn. The subject of a verified address: made now, or there already and without any other way in. Somebody who has a
     /// passkey or another account is not taken over by whoever controls an address.
     async fn provisioned(
         &self,
@@ -241,7 +262,6 @@ impl Administrator {
             return Ok(None);
         }
         let id = SubjectId::new(SubjectKind::Human, name);
-        let _turn = self.0.accounts.acting.lock().await;
         if self.subject(&id).is_some() {
             let whose = id.clone();
             let free = self
@@ -283,7 +303,7 @@ impl Administrator {
         let logout = match provider.verify_logout_token(token, now).await {
             Ok(logout) => logout,
             Err(OidcError::Unreachable(_)) => return Err(SignInError::Unavailable),
-            Err(_) => return Err(SignInError::Refused),
+            Err(error) => return Err(self.refuse_sign_in(None, LOGOUT, error, None).await),
         };
         let named = |session: &SessionRecord| {
             session.provider.as_ref().is_some_and(|provider| {
@@ -293,7 +313,7 @@ impl Administrator {
                     && (logout.sid.is_some() || logout.subject.is_some())
             })
         };
-        let ending = self.0.accounts.sessions.sessions(named);
+        let ending = self.0.accounts.sessions.sessions(&named);
         // One transaction: a crash leaves neither a used token with its sessions alive, nor the reverse.
         let mut changes = vec![Change::UseOnce {
             purpose: "logout-token",
@@ -303,13 +323,13 @@ impl Administrator {
         changes.extend(ending.iter().map(|session| Change::RemoveSession(session.id)));
         match self.commit(changes).await {
             Ok(()) => {}
-            Err(StoreError::AlreadyUsed) => return Err(SignInError::Refused),
-            Err(_) => return Err(SignInError::Unavailable),
+            Err(error @ StoreError::AlreadyUsed) => return Err(self.refuse_sign_in(None, LOGOUT, error, None).await),
+            // Taking away does not wait for the store. The provider is told to send it again.
+            Err(_) => {
+                self.end_sessions(&named, SIGNED_OUT, None).await;
+                return Err(SignInError::Unavailable);
+            }
         }
-        let mut ended = 0;
-        for session in ending {
-            ended += usize::from(self.end_session(session.id, "signed out at the provider", None).await);
-        }
-        Ok(ended)
+        Ok(self.end_sessions(&named, SIGNED_OUT, None).await)
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use countersign_model::{
-    DeviceId, DeviceState, Group, GroupId, Resource, ResourceId, Segment, Signal, SignalKind, Source, Subject,
+    DeviceId, DeviceState, Group, GroupId, Resource, ResourceId, Segment, SegmentId, Signal, SignalKind, Source, Subject,
     SubjectId, SubjectState,
 };
 use countersign_store::{Change, KeyRecord, SessionRecord};
@@ -19,7 +19,7 @@ fn refused(text: String) -> ActError {
 
 impl Administrator {
     /// The inventory as it is, to change a copy of it and look.
-    pub(crate) fn proposed<'a>(&self, subject: &'a dyn Fn(&SubjectId) -> Option<Subject>) -> Proposed<'a> {
+    pub(crate) fn proposed<'a>(&self, subject: &'a (dyn Fn(&SubjectId) -> Option<Subject> + Sync)) -> Proposed<'a> {
         Proposed {
             groups: self.groups().into_iter().map(|group| (group.id.clone(), group)).collect(),
             segments: self.segments().into_iter().map(|segment| segment.id).collect(),
@@ -187,6 +187,17 @@ impl Administrator {
         let _turn = self.0.accounts.acting.lock().await;
         self.record_act(actor, "segment.put", &segment.id, "").await?;
         self.signal(SignalKind::SegmentPut { segment }, Source::Administrator, actor).await
+    }
+
+    pub async fn remove_segment(&self, id: &SegmentId, actor: &Actor) -> Result<(), ActError> {
+        let _turn = self.0.accounts.acting.lock().await;
+        if !self.segments().iter().any(|segment| segment.id == *id) {
+            return Err(ActError::NotFound(format!("segment {id}")));
+        }
+        let now = |id: &SubjectId| self.subject(id);
+        self.proposed(&now).check_segment_empty(id).map_err(refused)?;
+        self.record_act(actor, "segment.remove", id, "").await?;
+        self.signal(SignalKind::SegmentRemoved { id: id.clone() }, Source::Administrator, actor).await
     }
 
     pub async fn put_resource(&self, resource: Resource, actor: &Actor) -> Result<(), ActError> {

@@ -19,7 +19,7 @@ pub(crate) struct Proposed<'a> {
     pub(crate) segments: BTreeSet<SegmentId>,
     /// Built-in ones too.
     pub(crate) resources: Vec<Arc<Resource>>,
-    pub(crate) subject: &'a dyn Fn(&SubjectId) -> Option<Subject>,
+    pub(crate) subject: &'a (dyn Fn(&SubjectId) -> Option<Subject> + Sync),
     pub(crate) control_host: String,
 }
 
@@ -109,6 +109,14 @@ impl Proposed<'_> {
         subject.id.kind() == SubjectKind::Human
             && subject.state == SubjectState::Active
             && subject.groups.iter().any(owns)
+    }
+
+    /// Before a segment is removed.
+    pub(crate) fn check_segment_empty(&self, segment: &SegmentId) -> Verdict {
+        match self.resources.iter().find(|resource| resource.segment.as_ref() == Some(segment)) {
+            Some(resource) => refuse(format!("segment {segment}: resource {} is in it", resource.id)),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn check_resource(&self, resource: &Resource) -> Verdict {

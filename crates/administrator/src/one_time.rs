@@ -1,7 +1,8 @@
 //! Things that are begun and finished once, within minutes, and need not survive a restart: sign-in ceremonies,
 //! hand-off codes. Bounded: a stranger who begins many pushes out his own, not those of others.
 
-use std::collections::{HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -20,18 +21,27 @@ pub(crate) struct OneTime<T> {
     table: Mutex<Table<T>>,
 }
 
+/// Every step is logarithmic: strangers can make each of them happen, and others wait for the lock meanwhile.
 #[derive(Debug)]
 struct Table<T> {
     entries: HashMap<SecretHash, Entry<T>>,
-    /// Oldest first.
-    addresses: HashMap<Origin, VecDeque<SecretHash>>,
+    /// What each address holds, in the order in which it came.
+    addresses: HashMap<Origin, BTreeMap<u64, SecretHash>>,
+    /// Each address in `addresses` once: the last is the one that gives way.
+    ranks: BTreeSet<Rank>,
+    /// The next entry's place in that order.
+    next: u64,
 }
+
+/// How much an address holds; among equals, the one with the oldest entry is the greatest.
+type Rank = (usize, Reverse<u64>, Origin);
 
 #[derive(Debug)]
 struct Entry<T> {
     value: T,
     expires: Timestamp,
     origin: Origin,
+    place: u64,
 }
 
 /// What one party controls: an IPv4 address, or an IPv6 network of 64 bits.
@@ -46,7 +56,9 @@ fn origin(address: IpAddr) -> Origin {
 
 impl<T> OneTime<T> {
     pub(crate) fn new(lifetime: Duration) -> Self {
-        Self { lifetime, table: Mutex::new(Table { entries: HashMap::new(), addresses: HashMap::new() }) }
+        let table =
+            Table { entries: HashMap::new(), addresses: HashMap::new(), ranks: BTreeSet::new(), next: 0 };
+        Self { lifetime, table: Mutex::new(table) }
     }
 
     /// Keeps `value` and returns the secret that fetches it.
@@ -57,12 +69,11 @@ impl<T> OneTime<T> {
         if table.addresses.get(&origin).is_some_and(|held| held.len() >= PER_ADDRESS) {
             table.drop_oldest_of(origin);
         } else if table.entries.len() >= IN_ALL
-            && let Some(most) = table.addresses.iter().max_by_key(|(_, held)| held.len()).map(|(&origin, _)| origin)
+            && let Some(&(.., fullest)) = table.ranks.last()
         {
-            table.drop_oldest_of(most);
+            table.drop_oldest_of(fullest);
         }
-        table.entries.insert(hash, Entry { value, expires: now.plus(self.lifetime), origin });
-        table.addresses.entry(origin).or_default().push_back(hash);
+        table.insert(hash, value, now.plus(self.lifetime), origin);
         plain
     }
 
@@ -88,20 +99,52 @@ impl<T> OneTime<T> {
 }
 
 impl<T> Table<T> {
+    fn insert(&mut self, hash: SecretHash, value: T, expires: Timestamp, origin: Origin) {
+        let place = self.next;
+        self.next += 1;
+        self.entries.insert(hash, Entry { value, expires, origin, place });
+        self.change(origin, |held| {
+            held.insert(place, hash);
+        });
+    }
+
     fn remove(&mut self, hash: &SecretHash) -> Option<Entry<T>> {
         let entry = self.entries.remove(hash)?;
-        if let Some(held) = self.addresses.get_mut(&entry.origin) {
-            held.retain(|other| other != hash);
-            if held.is_empty() {
-                self.addresses.remove(&entry.origin);
-            }
-        }
+        self.change(entry.origin, |held| {
+            held.remove(&entry.place);
+        });
         Some(entry)
     }
 
+    /// Changes what an address holds, and its rank with it.
+    fn change(&mut self, origin: Origin, change: impl FnOnce(&mut BTreeMap<u64, SecretHash>)) {
+        let held = self.addresses.entry(origin).or_default();
+        if let Some(rank) = rank(origin, held) {
+            self.ranks.remove(&rank);
+        }
+        change(held);
+        match rank(origin, held) {
+            Some(rank) => {
+                self.ranks.insert(rank);
+            }
+            None => {
+                self.addresses.remove(&origin);
+            }
+        }
+    }
+
     fn drop_oldest_of(&mut self, origin: Origin) {
-        if let Some(oldest) = self.addresses.get(&origin).and_then(|held| held.front().copied()) {
+        let oldest = self.addresses.get(&origin).and_then(|held| held.first_key_value()).map(|(_, hash)| *hash);
+        if let Some(oldest) = oldest {
             self.remove(&oldest);
         }
     }
 }
+
+/// `None` of an address that holds nothing.
+fn rank(origin: Origin, held: &BTreeMap<u64, SecretHash>) -> Option<Rank> {
+    held.first_key_value().map(|(&oldest, _)| (held.len(), Reverse(oldest), origin))
+}
+
+#[cfg(test)]
+mod tests;

@@ -303,17 +303,25 @@ impl Administrator {
         name: &str,
         client: &Client,
     ) -> Result<PasskeyView, SignInError> {
+        let refuse = |subject: Option<SubjectId>, cause: String| async move {
+            self.refuse_sign_in(subject.as_ref(), "passkey.add", cause, client.address).await
+        };
         let begun = self.0.accounts.ceremonies.take(ceremony, self.now());
         let (subject, handle, state) = match begun {
             Some(PasskeyCeremony::Add { session: of, subject, handle, state }) if of == session => {
                 (subject, handle, state)
             }
-            _ => return Err(SignInError::Refused),
+            _ => return Err(refuse(None, "wrong or expired ceremony".to_owned()).await),
         };
-        self.live_session(session, client).ok_or(SignInError::Refused)?;
-        let passkey = self.passkey_host()?.finish_registration(response, *state).map_err(|_| SignInError::Refused)?;
+        if self.live_session(session, client).is_none() {
+            return Err(refuse(Some(subject), "the session has ended".to_owned()).await);
+        }
+        let passkey = match self.passkey_host()?.finish_registration(response, *state) {
+            Ok(passkey) => passkey,
+            Err(error) => return Err(refuse(Some(subject), error.to_string()).await),
+        };
         if self.known(&passkey.id()).await? {
-            return Err(SignInError::Refused);
+            return Err(refuse(Some(subject), "the passkey is registered already".to_owned()).await);
         }
         let record = self.registered(&passkey, &subject, handle, name).ok_or(SignInError::Unavailable)?;
         let actor = Actor { subject, decision: None };
@@ -321,7 +329,7 @@ impl Administrator {
         recorded.map_err(|_| SignInError::Unavailable)?;
         match self.commit(vec![Change::PutPasskey(record.clone())]).await {
             Ok(()) => Ok(record.into()),
-            Err(StoreError::Conflict(_)) => Err(SignInError::Refused),
+            Err(error @ StoreError::Conflict(_)) => Err(refuse(Some(actor.subject), error.to_string()).await),
             Err(_) => Err(SignInError::Unavailable),
         }
     }

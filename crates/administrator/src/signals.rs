@@ -239,5 +239,6 @@ pub(crate) fn change(signal: &Signal, after: &View) -> Option<Change> {
         SignalKind::ResourcePut { resource } => Some(Change::PutResource(resource.clone())),
         SignalKind::ResourceRemoved { id } => Some(Change::RemoveResource(id.clone())),
         SignalKind::SegmentPut { segment } => Some(Change::PutSegment(segment.clone())),
+        SignalKind::SegmentRemoved { id } => Some(Change::RemoveSegment(id.clone())),
     }
 }

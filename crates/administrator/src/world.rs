@@ -81,6 +81,8 @@ pub enum WorldError {
     CertificateTaken { device: DeviceId, holder: DeviceId },
     #[error("{host}{path} leads to resource {holder} already")]
     RouteTaken { host: String, path: String, holder: ResourceId },
+    #[error("resource {resource} is in segment {segment}")]
+    SegmentInUse { segment: SegmentId, resource: ResourceId },
     #[error("a risk is 0 to 100, not {0}")]
     Risk(u8),
     #[error(transparent)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Device, DeviceId, DeviceState, Fact, Group, GroupId, PostureAspect, PostureValue, Resource, ResourceId, Segment,
-    Source, Subject, SubjectId, SubjectState, Timestamp,
+    SegmentId, Source, Subject, SubjectId, SubjectState, Timestamp,
 };
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub enum SignalKind {
     ResourcePut { resource: Resource },
     ResourceRemoved { id: ResourceId },
     SegmentPut { segment: Segment },
+    /// Refused while a resource is in it.
+    SegmentRemoved { id: SegmentId },
 }
 
 impl SignalKind {
@@ -56,6 +58,7 @@ impl SignalKind {
             Self::ResourcePut { .. } => "resource-put",
             Self::ResourceRemoved { .. } => "resource-removed",
             Self::SegmentPut { .. } => "segment-put",
+            Self::SegmentRemoved { .. } => "segment-removed",
         }
     }
 }

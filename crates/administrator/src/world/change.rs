@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign_model::{
     Device, DeviceId, Fact, Group, GroupId, PostureAspect, PostureValue, Resource, ResourceId, ResourceKind, Route,
-    Signal, SignalKind, Source, Subject, SubjectId, Timestamp,
+    SegmentId, Signal, SignalKind, Source, Subject, SubjectId, Timestamp,
 };
 use countersign_policy::{Record, Symbols};
 use countersign_store::Store;
@@ -80,6 +80,7 @@ impl<'a> Draft<'a> {
                 self.view.segments.put(Arc::new(SegmentRecord(segment.clone())));
                 Ok(())
             }
+            SignalKind::SegmentRemoved { id } => self.remove_segment(id),
         }
     }
 
@@ -293,6 +294,15 @@ impl<'a> Draft<'a> {
         self.touched.resources.push(resource.id.clone());
         let record = Record::resource(self.symbols, &resource);
         self.view.resources.put(Arc::new(ResourceRecord { resource: Arc::new(resource), record }));
+        Ok(())
+    }
+
+    fn remove_segment(&mut self, id: &SegmentId) -> Result<(), WorldError> {
+        let inside = self.view.resources().find(|record| record.resource.segment.as_ref() == Some(id));
+        if let Some(record) = inside {
+            return Err(WorldError::SegmentInUse { segment: id.clone(), resource: record.resource.id.clone() });
+        }
+        self.view.segments.remove(id);
         Ok(())
     }
 

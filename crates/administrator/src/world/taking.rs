@@ -21,7 +21,9 @@ pub(crate) fn taking(view: &View, signal: &Signal, posture: &PostureRequirements
         SignalKind::SubjectState { state: SubjectState::Active, .. }
         | SignalKind::DeviceManaged { managed: true, .. }
         | SignalKind::DeviceState { state: DeviceState::Active, .. }
-        | SignalKind::SegmentPut { .. } => return None,
+        | SignalKind::SegmentPut { .. }
+        // Nothing is in it any more, so nothing rests on it.
+        | SignalKind::SegmentRemoved { .. } => return None,
         SignalKind::SubjectPut { subject } => {
             let former = view.subject(&subject.id)?.subject();
             let state = match subject.state {

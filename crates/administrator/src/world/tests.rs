@@ -81,6 +81,11 @@ fn resource(number: u8, tier: Tier) -> Resource {
     }
 }
 
+fn segment(number: u8) -> Segment {
+    let id = SegmentId::new(format!("segment{number}")).unwrap();
+    Segment { id, display_name: "A segment".to_owned(), source: Source::Configuration }
+}
+
 fn signal(kind: SignalKind) -> Signal {
     Signal { at: Timestamp::from_seconds(1_000_000), source: Source::Administrator, by: None, kind }
 }
@@ -163,9 +168,15 @@ fn any_kind() -> impl Strategy<Value = SignalKind> {
         2 => (few.clone(), prop::bool::ANY).prop_map(|(n, m)| SignalKind::DevicePut { device: device(n, m) }),
         1 => (few.clone(), prop::bool::ANY).prop_map(|(n, managed)| SignalKind::DeviceManaged { id: device_id(n), managed }),
         2 => (few.clone(), aspects, values, 0_i64..100).prop_map(|(n, a, v, at)| posture(n, a, v, at)),
-        1 => (few.clone(), prop::sample::select(Tier::ALL.to_vec()))
-            .prop_map(|(n, tier)| SignalKind::ResourcePut { resource: resource(n, tier) }),
-        1 => few.prop_map(|n| SignalKind::ResourceRemoved { id: ResourceId::new(format!("resource{n}")).unwrap() }),
+        2 => (few.clone(), prop::sample::select(Tier::ALL.to_vec()), prop::option::of(few.clone())).prop_map(
+            |(n, tier, inside)| {
+                let segment = inside.map(|n| segment(n).id);
+                SignalKind::ResourcePut { resource: Resource { segment, ..resource(n, tier) } }
+            }
+        ),
+        1 => few.clone().prop_map(|n| SignalKind::ResourceRemoved { id: ResourceId::new(format!("resource{n}")).unwrap() }),
+        1 => few.clone().prop_map(|n| SignalKind::SegmentPut { segment: segment(n) }),
+        1 => few.prop_map(|n| SignalKind::SegmentRemoved { id: segment(n).id }),
     ]
 }
 

@@ -8,7 +8,6 @@ use countersign_model::{AuthenticationMethod, CredentialSecret, SubjectState};
 
 use super::fixture::{CONTROL, House, ORIGIN, actor, client, forged, human};
 use crate::accounts::{ActError, SignInError};
-use crate::one_time::OneTime;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -151,30 +150,4 @@ async fn further_passkeys_need_a_fresh_proof_and_the_last_one_stays() {
     let rest = them.passkeys(&human("alice")).await.unwrap()[0].credential.clone();
     them.invite(&human("alice"), HOUR, &actor()).await.unwrap();
     them.remove_passkey(&human("alice"), &rest, &actor()).await.unwrap();
-}
-
-#[test]
-fn a_flood_of_ceremonies_pushes_out_its_own() {
-    let table = OneTime::new(Duration::from_secs(300));
-    let now = countersign_model::Timestamp::from_seconds(1);
-    let honest = table.put("honest", [192, 0, 2, 1].into(), now);
-    for _ in 0..3000 {
-        table.put("flood", [192, 0, 2, 66].into(), now);
-    }
-    assert_eq!(table.len(), 1025);
-    // An attacker with a whole IPv6 network is one attacker.
-    for low in 0..3000_u128 {
-        let address = std::net::Ipv6Addr::from_bits((0x2001_0db8_u128 << 96) | low);
-        table.put("flood", address.into(), now);
-    }
-    assert_eq!(table.len(), 2049);
-    for network in 0..20_000_u128 {
-        let address = std::net::Ipv6Addr::from_bits((0x2001_0db8_u128 << 96) | (network << 64));
-        table.put("flood", address.into(), now);
-    }
-    assert!(table.len() <= 16 * 1024);
-    assert_eq!(table.take(&honest, now.plus(Duration::from_secs(300))), None, "expired");
-    let late = table.put("late", [192, 0, 2, 1].into(), now);
-    table.forget_expired(now.plus(Duration::from_secs(300)));
-    assert_eq!((table.len(), table.take(&late, now)), (0, None));
 }
