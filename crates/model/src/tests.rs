@@ -79,7 +79,9 @@ fn ids_read_back_as_written() {
     for action in Action::all() {
         assert_eq!(action.to_string().parse::<Action>().unwrap(), action);
     }
-    assert_eq!(NOON.to_string().parse::<Timestamp>().unwrap(), NOON);
+    for instant in [NOON, Timestamp::FOREVER] {
+        assert_eq!(instant.to_string().parse::<Timestamp>().unwrap(), instant);
+    }
 }
 
 #[test]

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Later than anything that happens: the last millisecond that RFC 3339 can write with any offset.
-    pub const FOREVER: Self = Self(253_402_207_200_999);
+    /// Later than anything that happens: the last second that can be written and read back with any offset.
+    pub const FOREVER: Self = Self(253_402_207_200_000);
 
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
