@@ -75,13 +75,11 @@ impl Ledger {
         let note = shared.root.join(ARCHIVED);
         replace_durably(disk, &note, format!("{end}\n").as_bytes()).map_err(at(&note))?;
         shared.archived.store(end, Ordering::Release);
-        for n in (0..end).rev() {
+        // Always from the bottom up, so that what a crash left over lies just below `first`.
+        let left_over = (0..first).rev().take_while(|&n| disk.read(&shared.root.join(name(n))).is_ok()).count();
+        for n in first - left_over as u64..end {
             let original = shared.root.join(name(n));
-            match disk.remove(&original) {
-                // Removed from the top down, so the first one that is missing from before ends it.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && n < first => break,
-                outcome => outcome.map_err(at(&original))?,
-            }
+            disk.remove(&original).map_err(at(&original))?;
         }
         Ok(Archived { bundles: first..end, entries: first * TILE..end * TILE })
     }
