@@ -205,6 +205,40 @@ impl Analysis {
     }
 }
 
+/// How deeply an expression is nested. By a list instead of recursion: it is asked so that recursion is safe later.
+pub(crate) fn depth(expression: &Expr) -> usize {
+    let mut deepest = 0;
+    let mut open = vec![(expression, 1)];
+    while let Some((expression, depth)) = open.pop() {
+        deepest = deepest.max(depth);
+        let mut inside = |part| open.push((part, depth + 1));
+        match expression.expr_kind() {
+            ExprKind::If { test_expr, then_expr, else_expr } => {
+                [test_expr, then_expr, else_expr].into_iter().for_each(|part| inside(part));
+            }
+            ExprKind::And { left, right } | ExprKind::Or { left, right } => {
+                inside(left);
+                inside(right);
+            }
+            ExprKind::BinaryApp { arg1, arg2, .. } => {
+                inside(arg1);
+                inside(arg2);
+            }
+            ExprKind::UnaryApp { arg, .. } => inside(arg),
+            ExprKind::ExtensionFunctionApp { args, .. } => args.iter().for_each(inside),
+            ExprKind::Set(parts) => parts.iter().for_each(inside),
+            ExprKind::Record(parts) => parts.values().for_each(inside),
+            ExprKind::GetAttr { expr, .. }
+            | ExprKind::HasAttr { expr, .. }
+            | ExprKind::ExtHasAttr { expr, .. }
+            | ExprKind::Like { expr, .. }
+            | ExprKind::Is { expr, .. } => inside(expr),
+            _ => {}
+        }
+    }
+    deepest
+}
+
 fn fact(expression: &Expr) -> Option<Fact> {
     let (var, attributes) = path(expression)?;
     root(var).and_then(|root| Fact::at(root, &attributes))

@@ -11,11 +11,11 @@ use cedar_policy_core::validator::{ValidationMode, Validator, ValidatorSchema};
 use countersign_model::{Action, Name, PolicyId, PolicyRole, SubjectKind, Timestamp};
 use sha2::{Digest, Sha256};
 
-use crate::analysis::Analysis;
+use crate::analysis::{Analysis, depth};
 use crate::cedar::{PRODUCT, entity_type, named, principal_type};
 use crate::compile::Environment;
 use crate::diagnostics::{Diagnostic, Diagnostics, Severity, Source, SourceFile};
-use crate::facts::ProductLayout;
+use crate::facts::{Fact, ProductLayout};
 use crate::plan::{Compiled, Plan};
 use crate::set::{PolicyInfo, PolicySet};
 use crate::symbols::Symbols;
@@ -23,6 +23,9 @@ use crate::symbols::Symbols;
 /// No policy looks further than the attributes of the principal, the resource and the entities in the context, which is
 /// exactly what a slice holds.
 const LEVEL: u32 = 1;
+
+/// Conditions are walked by recursion, in Cedar too, and the stack has an end.
+const DEPTH: usize = 100;
 
 const ANNOTATIONS: [&str; 5] = ["id", "owner", "review_by", "remedy", "description"];
 
@@ -91,6 +94,11 @@ impl PolicySet {
             time: analysis.time(),
             zones: analysis.zones,
             groups: analysis.groups.into_iter().collect(),
+            read_somewhere: Fact::ALL
+                .iter()
+                .copied()
+                .filter(|fact| reads.iter().flatten().any(|read| read == fact))
+                .collect(),
             reads,
             symbols: Arc::clone(symbols),
             plans,
@@ -119,6 +127,13 @@ fn read_file(file: &SourceFile, policies: &mut Vec<Read>, found: &mut Vec<Diagno
     for (policy, at) in parsed.into_iter().zip(1..) {
         let span =
             policy.loc().map_or((0, file.text.len()), |loc| (loc.start(), loc.end().saturating_sub(loc.start())));
+        if policy.non_scope_constraints().is_some_and(|condition| depth(condition) > DEPTH) {
+            let head = Some((span.0, head(&file.text, span.0)));
+            let message = format!("this policy is nested more than {DEPTH} levels deep");
+            let help = Some("use a group or a set in place of a long chain of == or ||".to_owned());
+            found.push(source.diagnostic(Severity::Error, message, help, head));
+            continue;
+        }
         let annotations = annotations(&policy, &source, span.0, found);
         // Until it is known to be unique, a policy goes by its place: validation needs a name for each.
         let name = match &annotations {

@@ -117,7 +117,7 @@ impl PolicySet {
     }
 
     fn read_any(&self, facts: &[Fact]) -> bool {
-        self.reads.iter().flatten().any(|read| facts.contains(read))
+        facts.iter().any(|fact| self.read_somewhere.contains(fact))
     }
 
     /// Whom an anonymous subject could turn out to be, at best: a human with every group that could help here. Signing

@@ -26,6 +26,8 @@ pub struct PolicySet {
     pub(crate) groups: Box<[Symbol]>,
     /// What each policy reads, by number.
     pub(crate) reads: Vec<Vec<Fact>>,
+    /// What some policy reads.
+    pub(crate) read_somewhere: Vec<Fact>,
     pub(crate) symbols: Arc<Symbols>,
     /// By kind of subject and by action, in the order of `SubjectKind::ALL` and `Action::all`.
     pub(crate) plans: Vec<Plan>,

@@ -59,6 +59,16 @@ fn every_mistake_is_reported_with_its_place() {
 }
 
 #[test]
+fn nesting_has_an_end() {
+    let chain = |terms: usize| {
+        let terms = vec!["context.risk == 1"; terms].join(" || ");
+        format!("{GOOD}permit (principal, action, resource) when {{ {terms} }};")
+    };
+    assert!(load(&chain(80)).is_ok());
+    check(&chain(1000), &[(1, 1, "levels deep")]);
+}
+
+#[test]
 fn no_policy_looks_further_than_the_slice() {
     let text = format!(
         "{GOOD}permit (principal, action, resource)\nwhen {{ resource has owner && resource.owner in Group::\"a\" }};"
