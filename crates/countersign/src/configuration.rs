@@ -5,7 +5,6 @@
 //! Not here: what any of it does. The wiring turns it into the settings of the parts.
 
 mod mistake;
-mod network;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -17,13 +16,15 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use countersign_administrator::{Network, Provision};
+use countersign_gateway::AddressRange;
+use countersign_identity::oidc::MethodMapping;
 use countersign_model::{
     Entitled, Group, GroupId, PostureRequirements, Resource, ResourceKind, Route, Segment, Source, Subject,
     SubjectKind, SubjectState, Tier, Timestamp, Upstream, ZoneName,
 };
 
 pub use mistake::{Mistake, Mistakes};
-pub use network::{Network, ParseNetworkError};
 pub(crate) use reader::parse_duration;
 
 use reader::{Findings, Reader, Spanned};
@@ -64,7 +65,7 @@ pub struct Listen {
     pub operations: Option<SocketAddr>,
     /// The control host as browsers reach it, where something in front changes scheme or port.
     pub public_url: Option<String>,
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Vec<AddressRange>,
 }
 
 /// The operator's own certificate, in place of the internal authority's.
@@ -108,10 +109,9 @@ pub struct Provider {
     pub client_id: String,
     pub client_secret: Option<SecretPlace>,
     pub scopes: Vec<String>,
-    /// `amr` or `acr` values that mean phishing-resistant.
-    pub phishing_resistant: BTreeSet<String>,
-    /// `amr` or `acr` values that mean several factors.
-    pub multi_factor: BTreeSet<String>,
+    /// Which `amr` and `acr` values mean phishing-resistant, or several factors.
+    pub methods: MethodMapping,
+    pub provision: Provision,
     pub ca: Option<PathBuf>,
 }
 
@@ -255,7 +255,7 @@ impl Meaning<'_> {
                 groups: &groups,
             },
         );
-        let providers = self.providers(file.providers);
+        let providers = self.providers(file.providers, &groups);
         Configuration {
             organisation: or(file.organisation, "Countersign".to_owned()),
             node: or(file.node, "local".to_owned()),
@@ -510,10 +510,15 @@ impl Meaning<'_> {
         resources
     }
 
-    fn providers(&mut self, written: Vec<written::Provider>) -> Vec<Provider> {
+    fn providers(&mut self, written: Vec<written::Provider>, groups: &[Group]) -> Vec<Provider> {
         let mut seen = HashSet::new();
         let mut providers = Vec::new();
         for provider in written {
+            if let Some(list) = &provider.groups {
+                for group in &list.value {
+                    self.known_group(group, &list.span, groups);
+                }
+            }
             let client_secret = match (provider.client_secret_file, provider.client_secret_env) {
                 (Some(_), Some(env)) => {
                     self.wrong(&env.span, "give client_secret_file or client_secret_env, not both", None);
@@ -542,8 +547,18 @@ impl Meaning<'_> {
                 client_id: client_id.value,
                 client_secret,
                 scopes: or(provider.scopes, ["openid", "profile", "email"].map(str::to_owned).to_vec()),
-                phishing_resistant: or(provider.phishing_resistant, Vec::new()).into_iter().collect(),
-                multi_factor: or(provider.multi_factor, Vec::new()).into_iter().collect(),
+                methods: MethodMapping {
+                    phishing_resistant_amr: or(provider.phishing_resistant_amr, Vec::new()).into_iter().collect(),
+                    phishing_resistant_acr: or(provider.phishing_resistant_acr, Vec::new()).into_iter().collect(),
+                    multi_factor_amr: or(provider.multi_factor_amr, Vec::new()).into_iter().collect(),
+                    multi_factor_acr: or(provider.multi_factor_acr, Vec::new()).into_iter().collect(),
+                },
+                provision: match provider.email_domains {
+                    None => Provision::LinkedOnly,
+                    Some(domains) => {
+                        Provision::VerifiedEmail { domains: domains.value, groups: or(provider.groups, Vec::new()) }
+                    }
+                },
                 ca: provider.ca.map(|ca| self.path(&ca.value)),
             });
         }

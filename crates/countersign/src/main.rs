@@ -1,3 +1,19 @@
-//! The `countersign` command.
+//! The `countersign` command: reads its line, runs it, and ends with a code that means something.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use countersign::command_line::CommandLine;
+use countersign::commands;
+
+fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(commands::run(line)),
+        Err(error) => {
+            use std::io::Write as _;
+            let _ = writeln!(std::io::stderr(), "error: the runtime does not start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

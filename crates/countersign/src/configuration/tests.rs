@@ -71,7 +71,7 @@ hosts = ["Wiki.example.org"]
         ":5:8: listen.http is not encrypted",
         ":6:9: listen.https: \"somewhere\" is no address with a port",
         ":10:8: a session cannot idle longer than it lives",
-        ":13:10: zones.office: 10.0.0.1 has bits set beyond /8: write 10.0.0.0/8",
+        ":13:10: zones.office: \"10.0.0.1/8\" is no address range",
         ":17:13: there is no group stuff",
         ":19:1: service:backup needs an owner",
         ":26:12: resource.upstream: \"ftp://wiki\" has to begin with",

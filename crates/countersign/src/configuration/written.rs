@@ -4,12 +4,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use countersign_administrator::Network;
+use countersign_gateway::AddressRange;
 use countersign_model::{
     ActionClass, ActionRule, GroupId, PathPattern, PostureAspect, PostureRequirement, ResourceId, SegmentId, SubjectId,
     Tier,
 };
 
-use super::network::Network;
 use super::reader::{Reader, Spanned, address, boolean, bytes, duration, list, number, one_of, parsed, text};
 
 type Written<T> = Option<Spanned<T>>;
@@ -44,7 +45,7 @@ pub(super) struct Listen {
     pub(super) https: Written<Option<SocketAddr>>,
     pub(super) operations: Written<Option<SocketAddr>>,
     pub(super) public_url: Written<String>,
-    pub(super) trusted_proxies: Written<Vec<Network>>,
+    pub(super) trusted_proxies: Written<Vec<AddressRange>>,
 }
 
 #[derive(Debug)]
@@ -98,8 +99,12 @@ pub(super) struct Provider {
     pub(super) client_secret_file: Written<String>,
     pub(super) client_secret_env: Written<String>,
     pub(super) scopes: Written<Vec<String>>,
-    pub(super) phishing_resistant: Written<Vec<String>>,
-    pub(super) multi_factor: Written<Vec<String>>,
+    pub(super) phishing_resistant_amr: Written<Vec<String>>,
+    pub(super) phishing_resistant_acr: Written<Vec<String>>,
+    pub(super) multi_factor_amr: Written<Vec<String>>,
+    pub(super) multi_factor_acr: Written<Vec<String>>,
+    pub(super) email_domains: Written<Vec<String>>,
+    pub(super) groups: Written<Vec<GroupId>>,
     pub(super) ca: Written<String>,
 }
 
@@ -297,8 +302,12 @@ impl Provider {
             client_secret_file: r.take("client_secret_file", text),
             client_secret_env: r.take("client_secret_env", text),
             scopes: r.take("scopes", list(text)),
-            phishing_resistant: r.take("phishing_resistant", list(text)),
-            multi_factor: r.take("multi_factor", list(text)),
+            phishing_resistant_amr: r.take("phishing_resistant_amr", list(text)),
+            phishing_resistant_acr: r.take("phishing_resistant_acr", list(text)),
+            multi_factor_amr: r.take("multi_factor_amr", list(text)),
+            multi_factor_acr: r.take("multi_factor_acr", list(text)),
+            email_domains: r.take("email_domains", list(host_name)),
+            groups: r.take("groups", list(parsed)),
             ca: r.take("ca", text),
         };
         r.finish();

@@ -1,0 +1,503 @@
+//! The command line as clap sees it: words, options and help, and nothing of what they do.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use countersign_model::{DeviceId, GroupId, KeyId, ResourceId, SessionId, SubjectId, Tier};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; for a question: yes, or nothing wrong was found
+  1  refused, failed, or something wrong was found
+  2  the command line or the configuration is mistaken
+  3  the server cannot be reached
+
+Environment:
+  COUNTERSIGN_CONFIG   the configuration file (default: ./countersign.toml where it exists)
+  COUNTERSIGN_DATA     the data directory (default: as configured, ./countersign-data)
+  COUNTERSIGN_SERVER   the control host of a server on another machine, with
+  COUNTERSIGN_API_KEY  an API key for it; otherwise the operator key in the data directory is used
+  NO_COLOR             no colours";
+
+/// One policy decides every request, and every session stays under it while it lives.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, propagate_version = true, after_help = EXIT_CODES)]
+pub struct CommandLine {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The configuration file.
+    #[arg(long, global = true, env = "COUNTERSIGN_CONFIG", value_name = "FILE", help_heading = "Everywhere")]
+    pub config: Option<PathBuf>,
+    /// The data directory.
+    #[arg(long, global = true, env = "COUNTERSIGN_DATA", value_name = "DIR", help_heading = "Everywhere")]
+    pub data: Option<PathBuf>,
+    /// The control host of the server to talk to, such as https://countersign.example.org.
+    #[arg(long, global = true, env = "COUNTERSIGN_SERVER", value_name = "URL", help_heading = "Everywhere")]
+    pub server: Option<String>,
+    /// PEM file with the authority of that server's certificate.
+    #[arg(long, global = true, env = "COUNTERSIGN_CA", value_name = "FILE", help_heading = "Everywhere")]
+    pub ca: Option<PathBuf>,
+    /// JSON instead of tables.
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start everything: sign-in, gateway, console, ledger.
+    #[command(
+        after_help = "Examples:\n  countersign up\n  countersign up --config /etc/countersign.toml --log-json\n\n\
+                            SIGHUP reads configuration and policies again, SIGTERM stops when open requests are done."
+    )]
+    Up(Up),
+    /// Show it at work: an example organisation on this machine, driven through the public interfaces.
+    #[command(after_help = "Examples:\n  countersign demo\n  countersign demo --exit   run, check and stop, for CI")]
+    Demo(Demo),
+    /// Read configuration and policies, and report every mistake.
+    #[command(after_help = "Example:\n  countersign check --config countersign.toml")]
+    Check(Check),
+    /// Write a configuration file with comments, and the starter policies.
+    Init(Init),
+    /// Put what a directory describes (countersign.toml, policies/) into force.
+    #[command(after_help = "Examples:\n  countersign apply --dry-run ./estate\n  countersign apply ./estate")]
+    Apply(Apply),
+    /// Signed-in subjects.
+    #[command(subcommand)]
+    Session(Session),
+    /// Live permissions.
+    #[command(subcommand)]
+    Lease(Lease),
+    /// People, services and agents.
+    #[command(subcommand)]
+    Subject(Subject),
+    /// Sets of subjects.
+    #[command(subcommand)]
+    Group(Group),
+    /// What is protected.
+    #[command(subcommand)]
+    Resource(Resource),
+    /// Devices and their posture.
+    #[command(subcommand)]
+    Device(Device),
+    /// API keys of services and agents.
+    #[command(subcommand)]
+    Key(Key),
+    /// What was decided, and why.
+    #[command(subcommand)]
+    Decision(Decision),
+    /// Policies.
+    #[command(subcommand)]
+    Policy(Policy),
+    /// The transparency log.
+    #[command(subcommand)]
+    Ledger(Ledger),
+    /// Copy the data directory while the server runs.
+    Backup(Backup),
+    /// Put a backup in the place of the data directory. Refused while a server runs on it.
+    Restore(Restore),
+    /// Get an owner back in. Needs the data directory, and is recorded in the ledger.
+    #[command(after_help = "Example:\n  countersign break-in human:you@example.org\n\n\
+                            Prints a one-time link for a passkey. Works with the server running or stopped.")]
+    BreakIn(BreakIn),
+    /// Completions for a shell, on standard output.
+    Completions { shell: clap_complete::Shell },
+    /// Manual pages, one for each command, into a directory.
+    Man { directory: PathBuf },
+}
+
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Log as JSON, one object for each line.
+    #[arg(long)]
+    pub log_json: bool,
+    /// The subject that becomes the first owner.
+    #[arg(long, value_name = "SUBJECT", default_value = "human:owner")]
+    pub owner: SubjectId,
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Stop after the run; fail if anything was not as expected.
+    #[arg(long)]
+    pub exit: bool,
+    /// Do not wait for a human eye between the steps.
+    #[arg(long)]
+    pub fast: bool,
+    /// Free ports instead of the usual ones.
+    #[arg(long)]
+    pub free_ports: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// A directory as `apply` takes it, in place of the configured file.
+    pub directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Where to write; nothing that exists is overwritten.
+    #[arg(default_value = ".")]
+    pub directory: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Apply {
+    pub directory: PathBuf,
+    /// Say what would change, and change nothing.
+    #[arg(long, visible_alias = "diff")]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Session {
+    /// Every session, or those of one subject.
+    List {
+        subject: Option<SubjectId>,
+    },
+    Show {
+        id: SessionId,
+    },
+    /// End a session and every connection of it, at once.
+    Kill {
+        id: SessionId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Lease {
+    /// Every live permission.
+    List { subject: Option<SubjectId> },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Subject {
+    List {
+        /// Only what contains this text.
+        search: Option<String>,
+    },
+    Show {
+        id: SubjectId,
+    },
+    /// Add a subject, or change one.
+    #[command(after_help = "Examples:\n  countersign subject add human:alice@example.org --group staff\n  \
+                            countersign subject add service:backup --owner human:alice@example.org")]
+    Add(SubjectAdd),
+    /// End every session of it, and refuse it everything.
+    Disable {
+        id: SubjectId,
+    },
+    Enable {
+        id: SubjectId,
+    },
+    Remove {
+        id: SubjectId,
+    },
+    /// A one-time link with which a person makes a passkey.
+    Invite {
+        id: SubjectId,
+        #[arg(long, default_value = "24h")]
+        valid: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct SubjectAdd {
+    pub id: SubjectId,
+    #[arg(long)]
+    pub name: Option<String>,
+    #[arg(long)]
+    pub email: Option<String>,
+    /// The human who answers for a service or an agent.
+    #[arg(long)]
+    pub owner: Option<SubjectId>,
+    /// Whom an agent acts for.
+    #[arg(long)]
+    pub acts_for: Option<SubjectId>,
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<GroupId>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Group {
+    List,
+    Add {
+        id: GroupId,
+        #[arg(long)]
+        name: Option<String>,
+        #[arg(long = "member-of", value_name = "GROUP")]
+        member_of: Vec<GroupId>,
+    },
+    Remove {
+        id: GroupId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Resource {
+    List,
+    Show {
+        id: ResourceId,
+    },
+    /// Protect an HTTP application.
+    #[command(
+        after_help = "Example:\n  countersign resource add wiki --upstream http://127.0.0.1:3000 --writers everyone"
+    )]
+    Add(ResourceAdd),
+    Remove {
+        id: ResourceId,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ResourceAdd {
+    pub id: ResourceId,
+    /// Where admitted requests go.
+    #[arg(long)]
+    pub upstream: String,
+    /// Where clients find it.
+    #[arg(long = "host", value_name = "HOST", required = true)]
+    pub hosts: Vec<String>,
+    #[arg(long, default_value = "standard", value_parser = tier)]
+    pub tier: Tier,
+    #[arg(long)]
+    pub name: Option<String>,
+    #[arg(long = "readers", value_name = "GROUP")]
+    pub readers: Vec<GroupId>,
+    #[arg(long = "writers", value_name = "GROUP")]
+    pub writers: Vec<GroupId>,
+    #[arg(long = "administrators", value_name = "GROUP")]
+    pub administrators: Vec<GroupId>,
+}
+
+fn tier(text: &str) -> Result<Tier, String> {
+    let names = || Tier::ALL.map(Tier::name).join(", ");
+    Tier::ALL.into_iter().find(|tier| tier.name() == text).ok_or_else(|| format!("one of {}", names()))
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Device {
+    List,
+    Show {
+        id: DeviceId,
+    },
+    /// A one-time token with which a device enrols.
+    Invite {
+        id: DeviceId,
+        #[arg(long)]
+        owner: SubjectId,
+        #[arg(long, default_value = "1h")]
+        valid: String,
+    },
+    /// Enrol this device: the key is made here and stays here.
+    #[command(
+        after_help = "Example:\n  COUNTERSIGN_DEVICE_TOKEN=… countersign device enroll https://countersign.example.org --ca authority.pem"
+    )]
+    Enroll(DeviceEnroll),
+    /// Report this device's posture, signed by its key.
+    #[command(after_help = "Example:\n  countersign device report --set firewall=off   what would happen if")]
+    Report(DeviceReport),
+    /// Take a device into management.
+    Manage {
+        id: DeviceId,
+        /// Out of management again, into quarantine.
+        #[arg(long)]
+        stop: bool,
+    },
+    /// Lost, sold, stolen: its certificate proves nothing any more.
+    Revoke {
+        id: DeviceId,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct DeviceEnroll {
+    /// The control host.
+    pub url: String,
+    /// The one-time token. In the environment it does not show in the list of processes.
+    #[arg(long, env = "COUNTERSIGN_DEVICE_TOKEN", hide_env_values = true)]
+    pub token: String,
+    /// Where the device's key and certificate are kept.
+    #[arg(long, default_value = "countersign-device")]
+    pub identity: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct DeviceReport {
+    #[arg(long, default_value = "countersign-device")]
+    pub identity: PathBuf,
+    /// Report this instead of what was found: disk-encryption=on, patch-age=12, os-version=14.2.
+    #[arg(long = "set", value_name = "ASPECT=VALUE")]
+    pub set: Vec<String>,
+    /// Show what would be sent, and send nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Report again and again, at this interval.
+    #[arg(long, value_name = "SPAN")]
+    pub every: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Key {
+    List {
+        subject: Option<SubjectId>,
+    },
+    /// Make a key for a service or an agent. It is shown once.
+    #[command(
+        after_help = "Example:\n  countersign key create service:backup --resource wiki --action read --valid 30d"
+    )]
+    Create(KeyCreate),
+    Revoke {
+        id: KeyId,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct KeyCreate {
+    pub subject: SubjectId,
+    /// The human who answers for the key.
+    #[arg(long)]
+    pub owner: Option<SubjectId>,
+    /// Only at these resources; without it, at every resource.
+    #[arg(long = "resource", value_name = "RESOURCE")]
+    pub resources: Vec<ResourceId>,
+    /// Only these: read, write, administer, connect; without it, all.
+    #[arg(long = "action", value_name = "CLASS")]
+    pub actions: Vec<Class>,
+    /// How long it counts. "Never" is refused.
+    #[arg(long, value_name = "SPAN")]
+    pub valid: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Class {
+    Read,
+    Write,
+    Administer,
+    Connect,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Decision {
+    /// The last decisions.
+    List(DecisionList),
+    /// One decision in full, with its proof.
+    Show { id: countersign_model::DecisionId },
+    /// Decisions as they are made.
+    Watch,
+    /// What would be decided now, and why.
+    #[command(
+        after_help = "Example:\n  countersign decision explain human:alice@example.org wiki --action http:write --method passkey"
+    )]
+    Explain(Explain),
+}
+
+#[derive(Debug, Args)]
+pub struct DecisionList {
+    #[arg(long, value_parser = ["allow", "challenge", "deny"])]
+    pub effect: Option<String>,
+    #[arg(long)]
+    pub subject: Option<SubjectId>,
+    #[arg(long)]
+    pub resource: Option<ResourceId>,
+    #[arg(long, default_value_t = 30)]
+    pub limit: u16,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    pub subject: SubjectId,
+    pub resource: ResourceId,
+    #[arg(long, default_value = "http:read")]
+    pub action: countersign_model::Action,
+    /// As if from this device, in its present state.
+    #[arg(long)]
+    pub device: Option<DeviceId>,
+    #[arg(long)]
+    pub address: Option<IpAddr>,
+    /// As if signed in like this: passkey, api-key, federated, ….
+    #[arg(long = "method", value_name = "METHOD")]
+    pub methods: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Validate a directory of policies against the schema.
+    Check { directory: Option<PathBuf> },
+    /// The policies that are in force, or one of them.
+    Show { id: Option<String> },
+    /// The schema that policies are written against.
+    Schema,
+    /// Run a corpus in the format of Cedar's integration tests against this policy engine.
+    Corpus { directory: PathBuf },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Ledger {
+    /// Entries, newest last.
+    Show {
+        /// The first entry to show; without it, the last ones.
+        from: Option<u64>,
+        #[arg(long, default_value_t = 20)]
+        limit: u64,
+    },
+    /// The proof that an entry is in the log.
+    Prove { index: u64 },
+    /// Verify a copied directory or a server's log, offline, and say which entry is wrong.
+    #[command(after_help = "Examples:\n  countersign ledger verify /backup/ledger --key countersign.example.org+…\n  \
+                            countersign ledger verify https://countersign.example.org/ledger --key-file log.vkey\n\n\
+                            Without --key the key in the data directory is used.")]
+    Verify(Verify),
+    /// The newest signed checkpoint, and the key to verify it with.
+    Checkpoint,
+    /// Move old entry bundles out of the log directory. Proofs keep working. Needs the data directory.
+    Archive {
+        /// Entries before this one.
+        #[arg(long)]
+        before: u64,
+        #[arg(long)]
+        to: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// A directory, or the URL of the log.
+    pub source: Option<String>,
+    /// The log's verifier key, as `ledger checkpoint` prints it.
+    #[arg(long)]
+    pub key: Option<String>,
+    #[arg(long, conflicts_with = "key")]
+    pub key_file: Option<PathBuf>,
+    /// A checkpoint that was kept from before: a log that was rolled back behind it, or rewritten, is found out.
+    #[arg(long, value_name = "FILE")]
+    pub since: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// A directory that does not exist yet.
+    pub directory: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// What `backup` wrote.
+    pub directory: PathBuf,
+    /// Replace what the data directory holds now.
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BreakIn {
+    /// Who becomes an owner.
+    pub subject: SubjectId,
+}

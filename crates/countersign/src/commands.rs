@@ -1,0 +1,97 @@
+//! What each command does, and how it ends. Questions and acts go to the running server over its API; what works on
+//! files alone (`check`, `ledger verify`, `restore`, …) does not need one.
+
+mod answer;
+mod backup;
+mod break_in;
+mod decision;
+mod device;
+mod estate;
+mod files;
+mod ledger;
+mod policy;
+mod records;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+
+use crate::command_line::{Command, CommandLine};
+use crate::configuration::Mistakes;
+use crate::control::{Control, Refused};
+use crate::dial::Unreachable;
+use crate::terminal::{Terminal, Tone};
+use crate::{demo, up};
+
+pub(crate) use decision::remedy_words;
+pub(crate) use ledger::verify_directory;
+pub(crate) use records::count_leases;
+
+/// Something wrong was found, and has been shown already.
+#[derive(Debug, thiserror::Error)]
+#[error("")]
+pub struct Found;
+
+/// Runs a command; the exit code says how it ended.
+pub async fn run(line: CommandLine) -> ExitCode {
+    let terminal = Terminal::new(line.global.json);
+    match dispatch(line, &terminal).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Found>() => ExitCode::from(1),
+        Err(error) => {
+            if terminal.json {
+                let refused = error.downcast_ref::<Refused>().map(|refused| refused.body.clone());
+                terminal.note(serde_json::json!({"error": format!("{error:#}"), "answer": refused}).to_string());
+            } else {
+                terminal.note(format!("{} {error:#}", terminal.paint(Tone::Bad, "error:")));
+            }
+            ExitCode::from(code(&error))
+        }
+    }
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    let mistaken = error.is::<Mistakes>() || error.is::<countersign_policy::Diagnostics>();
+    let unreachable = error.chain().any(|cause| cause.is::<Unreachable>());
+    match (mistaken, unreachable) {
+        (true, _) => 2,
+        (_, true) => 3,
+        (false, false) => 1,
+    }
+}
+
+async fn dispatch(line: CommandLine, terminal: &Terminal) -> anyhow::Result<()> {
+    let CommandLine { global, command } = line;
+    let control = || -> anyhow::Result<Control> { Control::from_options(&global, &files::data_directory(&global)?) };
+    match command {
+        Command::Up(options) => up::up(&global, &options, terminal).await,
+        Command::Demo(options) => demo::demo(&options, terminal).await,
+        Command::Check(options) => files::check(&global, &options, terminal),
+        Command::Init(options) => files::init(&options, terminal),
+        Command::Apply(options) => estate::apply(&control()?, &options, terminal).await,
+        Command::Session(command) => records::session(&control()?, command, terminal).await,
+        Command::Lease(command) => records::lease(&control()?, command, terminal).await,
+        Command::Subject(command) => estate::subject(&control()?, command, terminal).await,
+        Command::Group(command) => estate::group(&control()?, command, terminal).await,
+        Command::Resource(command) => estate::resource(&control()?, command, terminal).await,
+        Command::Device(command) => device::device(&global, command, terminal).await,
+        Command::Key(command) => records::key(&control()?, command, terminal).await,
+        Command::Decision(command) => decision::decision(&control()?, command, terminal).await,
+        Command::Policy(command) => policy::policy(&global, command, terminal).await,
+        Command::Ledger(command) => ledger::ledger(&global, command, terminal).await,
+        Command::Backup(options) => backup::backup(&global, &options, terminal),
+        Command::Restore(options) => backup::restore(&global, &options, terminal),
+        Command::BreakIn(options) => break_in::break_in(&global, &options, terminal).await,
+        Command::Completions { shell } => {
+            let mut command = CommandLine::command();
+            clap_complete::generate(shell, &mut command, "countersign", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Man { directory } => {
+            std::fs::create_dir_all(&directory)?;
+            clap_mangen::generate_to(CommandLine::command(), &directory)?;
+            terminal.note(format!("manual pages are in {}", directory.display()));
+            Ok(())
+        }
+    }
+}

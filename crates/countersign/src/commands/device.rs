@@ -1,0 +1,176 @@
+//! `device`: devices as the server knows them, and this device as it enrols and reports.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use countersign_administrator::SystemClock;
+use countersign_device::report::{Report, sign_with_certificate};
+use countersign_device::{DeviceKey, collector};
+use countersign_model::{Clock as _, DeviceId, PostureAspect, PostureValue};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::answer::{all, cell, detail, done, encoded, show};
+use super::files::{data_directory, span};
+use crate::command_line::{Device, DeviceEnroll, DeviceReport, Global};
+use crate::control::{Control, authorities};
+use crate::data_directory::replace;
+use crate::terminal::{Table, Terminal};
+
+/// What enrolment leaves on the device, beside its key and certificate.
+#[derive(Debug, Serialize, Deserialize)]
+struct Enrolled {
+    device: DeviceId,
+    server: String,
+}
+
+pub(super) async fn device(global: &Global, command: Device, terminal: &Terminal) -> anyhow::Result<()> {
+    let control = || -> anyhow::Result<Control> { Control::from_options(global, &data_directory(global)?) };
+    let at = |id: &DeviceId| format!("/api/v1/devices/{}", encoded(id));
+    match command {
+        Device::Enroll(options) => enroll(global, &options, terminal).await,
+        Device::Report(options) => report(&options, terminal).await,
+        Device::List => {
+            let columns = [
+                ("device", "/id"),
+                ("owner", "/owner"),
+                ("managed", "/managed"),
+                ("compliant", "/compliant"),
+                ("findings", "/findings"),
+                ("revoked", "/revoked"),
+                ("certificate until", "/certificate_expires"),
+            ];
+            show(terminal, "devices", &all(&control()?, "/api/v1/devices", 5000).await?, &columns)
+        }
+        Device::Show { id } => detail(terminal, &control()?.get(&at(&id)).await?),
+        Device::Invite { id, owner, valid } => {
+            let hours = span(&valid)?.as_secs().div_ceil(3600);
+            let body = json!({"owner": owner, "device": id, "hours": hours});
+            let control = control()?;
+            let answer = control.post("/api/v1/device-enrolments", &body).await?;
+            if terminal.json {
+                return terminal.json(&answer);
+            }
+            terminal.note(format!("{id} enrols with this token, once, until {}:", cell(&answer, "/expires")));
+            terminal.line(answer.get("token").and_then(Value::as_str).unwrap_or_default());
+            Ok(())
+        }
+        Device::Manage { id, stop } => {
+            let answer = control()?.put(&format!("{}/managed", at(&id)), &json!({"managed": !stop})).await?;
+            done(terminal, &answer, format!("{id} is {}", if stop { "in quarantine" } else { "managed" }))
+        }
+        Device::Revoke { id } => {
+            let answer = control()?.delete(&at(&id)).await?;
+            done(
+                terminal,
+                &answer,
+                format!("{id} is revoked: its certificate proves nothing any more, its connections have ended"),
+            )
+        }
+    }
+}
+
+async fn enroll(global: &Global, options: &DeviceEnroll, terminal: &Terminal) -> anyhow::Result<()> {
+    let directory = &options.identity;
+    if directory.join("key.pem").exists() {
+        bail!("{} holds a device identity already: choose another with --identity", directory.display());
+    }
+    std::fs::create_dir_all(directory)?;
+    let control = Control::as_device(&options.url, &authorities(global.ca.as_deref())?, None)?;
+    let key = DeviceKey::generate()?;
+    let answer = control.post("/device/enroll", &json!({"token": options.token, "csr": key.csr()?})).await?;
+    let text = |name: &str| {
+        answer.get(name).and_then(Value::as_str).with_context(|| format!("the server's answer lacks {name}"))
+    };
+    let device = DeviceId::new(text("device")?)?;
+    replace(&directory.join("key.pem"), key.to_pem().as_bytes())?;
+    replace(&directory.join("certificate.pem"), text("certificate")?.as_bytes())?;
+    replace(&directory.join("authority.pem"), text("authority")?.as_bytes())?;
+    let enrolled = Enrolled { device: device.clone(), server: control.origin().to_owned() };
+    replace(&directory.join("device.json"), &serde_json::to_vec_pretty(&enrolled)?)?;
+    if terminal.json {
+        return terminal.json(&json!({"device": device, "identity": directory, "expires": answer.get("expires")}));
+    }
+    terminal
+        .line(format!("{device} is enrolled. Its key and certificate are in {} and stay there", directory.display()));
+    terminal.line(
+        "next: `countersign device report`; an administrator takes it into management with `countersign device manage`",
+    );
+    Ok(())
+}
+
+async fn report(options: &DeviceReport, terminal: &Terminal) -> anyhow::Result<()> {
+    let every = options.every.as_deref().map(span).transpose()?;
+    loop {
+        report_once(options, terminal).await?;
+        match every {
+            Some(every) => tokio::time::sleep(every).await,
+            None => return Ok(()),
+        }
+    }
+}
+
+async fn report_once(options: &DeviceReport, terminal: &Terminal) -> anyhow::Result<()> {
+    let directory = &options.identity;
+    let enrolled: Enrolled = serde_json::from_str(&read(directory, "device.json")?)?;
+    let now = SystemClock.now();
+    let mut facts: std::collections::BTreeMap<PostureAspect, PostureValue> =
+        collector::collect(now).into_iter().collect();
+    for setting in &options.set {
+        let (aspect, value) = aspect(setting)?;
+        facts.insert(aspect, value);
+    }
+    let report = Report::new(enrolled.device.clone(), facts.into_iter().collect(), now);
+    if !terminal.json {
+        let mut table = Table::new("facts could be found", &["aspect", "value"]);
+        for (aspect, value) in &report.facts {
+            table.row([aspect.name().to_owned(), words(value)]);
+        }
+        terminal.table(&table);
+    }
+    if options.dry_run {
+        return Ok(());
+    }
+    let key = DeviceKey::from_pem(&read(directory, "key.pem")?)?;
+    let certificate = read(directory, "certificate.pem")?;
+    let signed = sign_with_certificate(&key, &certificate, &report)?;
+    let control = Control::as_device(&enrolled.server, &read(directory, "authority.pem")?, None)?;
+    let answer = control.post("/device/report", &json!({"report": signed})).await?;
+    done(terminal, &answer, format!("reported by {}", enrolled.device))
+}
+
+fn read(directory: &Path, name: &str) -> anyhow::Result<String> {
+    let path = directory.join(name);
+    std::fs::read_to_string(&path).with_context(|| {
+        format!("{} cannot be read: has this device been enrolled (`countersign device enroll`)?", path.display())
+    })
+}
+
+/// `firewall=off`, `patch-age=12`, `os-version=14.2`.
+pub(crate) fn aspect(setting: &str) -> anyhow::Result<(PostureAspect, PostureValue)> {
+    let names = || PostureAspect::ALL.map(PostureAspect::name).join(", ");
+    let (name, value) = setting.split_once('=').with_context(|| format!("{setting:?}: write ASPECT=VALUE"))?;
+    let aspect = PostureAspect::ALL
+        .into_iter()
+        .find(|aspect| aspect.name() == name)
+        .with_context(|| format!("{name:?} is none of {}", names()))?;
+    let value = match (aspect, value) {
+        (PostureAspect::PatchAge, days) => {
+            PostureValue::Days(days.parse().with_context(|| format!("{days:?} is no number of days"))?)
+        }
+        (PostureAspect::OsVersion, version) => PostureValue::Version(version.to_owned()),
+        (_, "on") => PostureValue::On,
+        (_, "off") => PostureValue::Off,
+        (_, other) => bail!("{name} is on or off, not {other:?}"),
+    };
+    Ok((aspect, value))
+}
+
+fn words(value: &PostureValue) -> String {
+    match value {
+        PostureValue::On => "on".to_owned(),
+        PostureValue::Off => "off".to_owned(),
+        PostureValue::Days(days) => format!("{days} days"),
+        PostureValue::Version(version) => version.clone(),
+    }
+}

@@ -1,0 +1,253 @@
+//! `subject`, `group`, `resource` and `apply`: what there is.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::answer::{all, cell, detail, done, encoded, show};
+use super::{Found, files};
+use crate::command_line::{Apply, Group, Resource, ResourceAdd, Subject, SubjectAdd};
+use crate::configuration::Inventory;
+use crate::control::{Control, Refused};
+use crate::policies;
+use crate::terminal::{Terminal, Tone};
+
+pub(super) async fn subject(control: &Control, command: Subject, terminal: &Terminal) -> anyhow::Result<()> {
+    let at = |id: &countersign_model::SubjectId| format!("/api/v1/subjects/{}", encoded(id));
+    match command {
+        Subject::List { search } => {
+            let path = format!("/api/v1/subjects{}", super::answer::query(&[("search", search)]));
+            let columns = [
+                ("subject", "/id"),
+                ("name", "/display_name"),
+                ("groups", "/groups"),
+                ("owner", "/owner"),
+                ("state", "/state"),
+                ("last used", "/last_used"),
+            ];
+            show(terminal, "subjects", &all(control, &path, 5000).await?, &columns)
+        }
+        Subject::Show { id } => detail(terminal, &control.get(&at(&id)).await?),
+        Subject::Add(options) => add(control, options, terminal).await,
+        Subject::Disable { id } => {
+            let answer = control.put(&format!("{}/state", at(&id)), &json!({"state": "disabled"})).await?;
+            done(terminal, &answer, format!("{id} is disabled; its sessions and connections have ended"))
+        }
+        Subject::Enable { id } => {
+            let answer = control.put(&format!("{}/state", at(&id)), &json!({"state": "active"})).await?;
+            done(terminal, &answer, format!("{id} is active"))
+        }
+        Subject::Remove { id } => {
+            let answer = control.delete(&at(&id)).await?;
+            done(terminal, &answer, format!("{id} is removed; its sessions and connections have ended"))
+        }
+        Subject::Invite { id, valid } => {
+            let hours = files::span(&valid)?.as_secs().div_ceil(3600);
+            let answer = control.post("/api/v1/invitations", &json!({"subject": id, "hours": hours})).await?;
+            if terminal.json {
+                return terminal.json(&answer);
+            }
+            terminal.note(format!(
+                "{id} makes a passkey with this link. It works once, until {}:",
+                cell(&answer, "/expires")
+            ));
+            terminal.line(
+                terminal.paint(Tone::Attention, answer.pointer("/link").and_then(Value::as_str).unwrap_or_default()),
+            );
+            Ok(())
+        }
+    }
+}
+
+async fn add(control: &Control, options: SubjectAdd, terminal: &Terminal) -> anyhow::Result<()> {
+    let SubjectAdd { id, name, email, owner, acts_for, groups } = options;
+    let path = format!("/api/v1/subjects/{}", encoded(&id));
+    // What is not said stays as it is.
+    let known = match control.get(&path).await {
+        Ok(known) => known,
+        Err(error) => match error.downcast_ref::<Refused>() {
+            Some(refused) if refused.status == hyper::StatusCode::NOT_FOUND => Value::Null,
+            _ => return Err(error),
+        },
+    };
+    let kept = |name: &str, value: Option<String>| {
+        value.map_or_else(|| known.get(name).cloned().unwrap_or_default(), Value::String)
+    };
+    let mut body = Map::new();
+    let display_name = name.or_else(|| known.get("display_name").and_then(Value::as_str).map(str::to_owned));
+    body.insert("display_name".to_owned(), Value::String(display_name.unwrap_or_else(|| id.name().to_owned())));
+    body.insert("email".to_owned(), kept("email", email));
+    body.insert("owner".to_owned(), kept("owner", owner.map(|owner| owner.to_string())));
+    body.insert("acts_for".to_owned(), kept("acts_for", acts_for.map(|acts_for| acts_for.to_string())));
+    body.insert("state".to_owned(), known.get("state").cloned().unwrap_or_else(|| json!("active")));
+    let groups =
+        if groups.is_empty() { known.get("groups").cloned().unwrap_or_else(|| json!([])) } else { json!(groups) };
+    body.insert("groups".to_owned(), groups);
+    let answer = control.put(&path, &body).await?;
+    let changed = if known.is_null() { "is added" } else { "is changed" };
+    let next = if id.kind() == countersign_model::SubjectKind::Human { "subject invite" } else { "key create" };
+    done(terminal, &answer, format!("{id} {changed}. Next: `countersign {next} {id}`"))
+}
+
+pub(super) async fn group(control: &Control, command: Group, terminal: &Terminal) -> anyhow::Result<()> {
+    match command {
+        Group::List => {
+            let columns =
+                [("group", "/id"), ("name", "/display_name"), ("member of", "/member_of"), ("source", "/source")];
+            show(terminal, "groups", &all(control, "/api/v1/groups", 5000).await?, &columns)
+        }
+        Group::Add { id, name, member_of } => {
+            let body = json!({"display_name": name.unwrap_or_else(|| id.to_string()), "member_of": member_of});
+            let answer = control.put(&format!("/api/v1/groups/{}", encoded(&id)), &body).await?;
+            done(terminal, &answer, format!("the group {id} is there"))
+        }
+        Group::Remove { id } => {
+            let answer = control.delete(&format!("/api/v1/groups/{}", encoded(&id))).await?;
+            done(terminal, &answer, format!("the group {id} is removed"))
+        }
+    }
+}
+
+pub(super) async fn resource(control: &Control, command: Resource, terminal: &Terminal) -> anyhow::Result<()> {
+    match command {
+        Resource::List => {
+            let mut resources = all(control, "/api/v1/resources", 5000).await?;
+            for resource in &mut resources {
+                let hosts: Vec<String> = resource
+                    .get("routes")
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                    .map(|route| {
+                        format!("{}{}", cell(route, "/host"), cell(route, "/path_prefix").trim_end_matches('/'))
+                    })
+                    .collect();
+                if let Some(resource) = resource.as_object_mut().filter(|_| !terminal.json) {
+                    resource.insert("found_at".to_owned(), json!(hosts));
+                }
+            }
+            let columns = [
+                ("resource", "/id"),
+                ("tier", "/tier"),
+                ("found at", "/found_at"),
+                ("upstream", "/upstream/url"),
+                ("segment", "/segment"),
+                ("source", "/source"),
+            ];
+            show(terminal, "resources", &resources, &columns)
+        }
+        Resource::Show { id } => detail(terminal, &control.get(&format!("/api/v1/resources/{}", encoded(&id))).await?),
+        Resource::Add(options) => {
+            let ResourceAdd { id, upstream, hosts, tier, name, readers, writers, administrators } = options;
+            let nobody = readers.is_empty() && writers.is_empty() && administrators.is_empty();
+            let body = json!({
+                "display_name": name.unwrap_or_else(|| id.to_string()),
+                "tier": tier,
+                "routes": hosts.iter().map(|host| json!({"host": host})).collect::<Vec<_>>(),
+                "upstream": {"url": upstream},
+                "entitled": {"readers": readers, "writers": writers, "administrators": administrators},
+            });
+            let answer = control.put(&format!("/api/v1/resources/{}", encoded(&id)), &body).await?;
+            if nobody {
+                terminal
+                    .note("warning: no group is entitled to it: --readers, --writers or --administrators say who is");
+            }
+            done(terminal, &answer, format!("{id} is protected, at {}", hosts.join(", ")))
+        }
+        Resource::Remove { id } => {
+            let answer = control.delete(&format!("/api/v1/resources/{}", encoded(&id))).await?;
+            done(terminal, &answer, format!("{id} is removed; every connection to it has ended"))
+        }
+    }
+}
+
+pub(super) async fn apply(control: &Control, options: &Apply, terminal: &Terminal) -> anyhow::Result<()> {
+    let (configuration, warnings) = files::of_directory(&options.directory)?;
+    let sources =
+        files::policies_of(&options.directory, &configuration).map(|directory| sources(&directory)).transpose()?;
+    let mut body = bundle(&configuration.inventory);
+    body.insert("policies".to_owned(), json!(sources));
+    body.insert("dry_run".to_owned(), json!(options.dry_run));
+    let answer = control.post("/api/v1/apply", &body).await?;
+    let texts = |name: &str| -> Vec<String> {
+        let list = answer.get(name).and_then(Value::as_array).into_iter().flatten();
+        list.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let mistakes = texts("mistakes");
+    if terminal.json {
+        terminal.json(&answer)?;
+    } else {
+        for (name, sign, tone) in
+            [("created", "+", Tone::Good), ("changed", "~", Tone::Attention), ("removed", "-", Tone::Bad)]
+        {
+            for change in texts(name) {
+                terminal.line(terminal.paint(tone, &format!("{sign} {change}")));
+            }
+        }
+        for warning in warnings.into_iter().chain(texts("warnings")) {
+            terminal.note(format!("{} {warning}", terminal.paint(Tone::Attention, "warning:")));
+        }
+        for mistake in &mistakes {
+            terminal.note(mistake);
+        }
+        let unchanged = texts("unchanged").len();
+        let state = match (mistakes.is_empty(), options.dry_run) {
+            (false, _) => "nothing was changed: the policies have mistakes",
+            (true, true) => "this would be done; nothing was changed",
+            (true, false) => "in force now",
+        };
+        terminal.line(format!("{state} ({unchanged} unchanged)"));
+    }
+    if mistakes.is_empty() { Ok(()) } else { Err(Found.into()) }
+}
+
+fn sources(directory: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(policies::read(directory)?.into_iter().map(|file| (name(&file.path), file.text)).collect())
+}
+
+/// The inventory in the words of the API.
+fn bundle(inventory: &Inventory) -> Map<String, Value> {
+    let segments: Map<String, Value> =
+        inventory.segments.iter().map(|s| (s.id.to_string(), json!({"display_name": s.display_name}))).collect();
+    let groups: Map<String, Value> = inventory
+        .groups
+        .iter()
+        .map(|g| (g.id.to_string(), json!({"display_name": g.display_name, "member_of": g.member_of})))
+        .collect();
+    let subjects: Map<String, Value> = inventory
+        .subjects
+        .iter()
+        .map(|s| {
+            let body = json!({
+                "display_name": s.display_name, "email": s.email, "owner": s.owner, "acts_for": s.acts_for,
+                "state": s.state, "groups": s.groups,
+            });
+            (s.id.to_string(), body)
+        })
+        .collect();
+    let resources: Map<String, Value> = inventory
+        .resources
+        .iter()
+        .map(|r| {
+            let upstream = match &r.upstream {
+                countersign_model::Upstream::Origin { url, ca, preserve_host } => {
+                    json!({"url": url, "ca": ca, "preserve_host": preserve_host})
+                }
+                countersign_model::Upstream::Internal { part } => json!({"part": part}),
+            };
+            let body = json!({
+                "display_name": r.display_name, "tier": r.tier, "segment": r.segment, "owner": r.owner,
+                "routes": r.routes, "upstream": upstream, "rules": r.rules, "entitled": r.entitled,
+            });
+            (r.id.to_string(), body)
+        })
+        .collect();
+    Map::from_iter([
+        ("segments".to_owned(), Value::Object(segments)),
+        ("groups".to_owned(), Value::Object(groups)),
+        ("subjects".to_owned(), Value::Object(subjects)),
+        ("resources".to_owned(), Value::Object(resources)),
+    ])
+}

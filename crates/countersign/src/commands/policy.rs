@@ -1,0 +1,116 @@
+//! `policy`: checking policies as files, showing those in force, and running Cedar's corpus against this engine.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use countersign_policy::{PolicySet, SCHEMA, Symbols, corpus};
+use serde_json::{Value, json};
+
+use super::answer::{cell, show};
+use super::{Found, files};
+use crate::command_line::{Global, Policy};
+use crate::control::Control;
+use crate::terminal::{Terminal, Tone};
+use crate::{policies, up};
+
+pub(super) async fn policy(global: &Global, command: Policy, terminal: &Terminal) -> anyhow::Result<()> {
+    match command {
+        Policy::Schema => {
+            terminal.line(SCHEMA.trim_end());
+            Ok(())
+        }
+        Policy::Check { directory } => {
+            let directory: PathBuf = match directory {
+                Some(directory) => directory,
+                None => up::configuration(global)?.0.policies_directory(),
+            };
+            let set = PolicySet::load(policies::read(&directory)?, &Arc::new(Symbols::default()))?;
+            let warnings: Vec<String> = set.warnings().iter().map(ToString::to_string).collect();
+            if terminal.json {
+                return terminal
+                    .json(&json!({"policies": set.policies().len(), "hash": set.hash(), "warnings": warnings}));
+            }
+            for warning in warnings {
+                terminal.note(format!("{} {warning}", terminal.paint(Tone::Attention, "warning:")));
+            }
+            terminal.line(format!("no mistake in {} policies; set {}", set.policies().len(), set.hash()));
+            Ok(())
+        }
+        Policy::Show { id } => {
+            let control = Control::from_options(global, &files::data_directory(global)?)?;
+            let answer = control.get("/api/v1/policies").await?;
+            let all = answer.get("policies").and_then(Value::as_array).cloned().unwrap_or_default();
+            let Some(id) = id else {
+                let columns = [
+                    ("policy", "/id"),
+                    ("role", "/role"),
+                    ("owner", "/owner"),
+                    ("review by", "/review_by"),
+                    ("file", "/file"),
+                ];
+                return show(terminal, "policies", &all, &columns);
+            };
+            let found = all.iter().find(|policy| policy.get("id").and_then(Value::as_str) == Some(&id));
+            let found =
+                found.with_context(|| format!("no policy {id} is in force: `countersign policy show` lists them"))?;
+            if terminal.json {
+                return terminal.json(found);
+            }
+            terminal.line(
+                terminal.paint(Tone::Quiet, &format!("// {} line {}", cell(found, "/file"), cell(found, "/line"))),
+            );
+            terminal.line(found.get("text").and_then(Value::as_str).unwrap_or_default());
+            Ok(())
+        }
+        Policy::Corpus { directory } => {
+            let progress = std::io::stderr().is_terminal() && !terminal.json;
+            let report = corpus::run(&directory, |so_far| {
+                if progress && (so_far.done % 20 == 0 || so_far.done == so_far.total) {
+                    eprint_progress(so_far.done, so_far.total);
+                }
+            })
+            .with_context(|| format!("the corpus in {} cannot be read", directory.display()))?;
+            let agrees = report.agrees();
+            if terminal.json {
+                let failures: Vec<Value> = report
+                    .failures
+                    .iter()
+                    .map(|f| json!({"test": f.test, "request": f.request, "message": f.message}))
+                    .collect();
+                terminal.json(&json!({
+                    "agrees": agrees, "tests": report.tests, "requests": report.requests, "planned": report.planned,
+                    "fallen_back": report.fallen_back, "failures": failures,
+                }))?;
+            } else {
+                for failure in &report.failures {
+                    let request = failure.request.as_deref().unwrap_or("");
+                    terminal.line(format!(
+                        "{} {} {request}: {}",
+                        terminal.paint(Tone::Bad, "differs"),
+                        failure.test.display(),
+                        failure.message
+                    ));
+                }
+                terminal.line(format!(
+                    "{} tests, {} requests ({} by the plan, {} by Cedar's evaluator): {} differences",
+                    report.tests,
+                    report.requests,
+                    report.planned,
+                    report.fallen_back,
+                    report.failures.len()
+                ));
+            }
+            if agrees { Ok(()) } else { Err(Found.into()) }
+        }
+    }
+}
+
+/// Overwrites its own line.
+pub(super) fn eprint_progress(done: impl std::fmt::Display, total: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let mut error = std::io::stderr().lock();
+    let _ = write!(error, "\r{done} of {total}\x1b[K");
+    let _ = error.flush();
+}

@@ -1,0 +1,45 @@
+//! Policy files: reading a directory of them, and the starter set that a new installation gets.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+use countersign_policy::SourceFile;
+
+include!(concat!(env!("OUT_DIR"), "/starter_policies.rs"));
+
+/// Every `.cedar` file of a directory, in order of their names. Not its subdirectories.
+pub fn read(directory: &Path) -> anyhow::Result<Vec<SourceFile>> {
+    let unreadable = || format!("the policies in {} cannot be read", directory.display());
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(directory).with_context(unreadable)? {
+        let path = entry.with_context(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "cedar") && path.is_file() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    if paths.is_empty() {
+        anyhow::bail!("there is no .cedar file in {}: without a policy nothing is permitted", directory.display());
+    }
+    let read = |path: std::path::PathBuf| -> anyhow::Result<SourceFile> {
+        let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        Ok(SourceFile { path, text })
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// Writes the starter set into a directory that has no policies yet; says whether it did.
+pub fn write_starter(directory: &Path) -> anyhow::Result<bool> {
+    if directory.is_dir() && read(directory).is_ok() {
+        return Ok(false);
+    }
+    fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))?;
+    for (name, text) in STARTER {
+        let path = directory.join(name);
+        if !path.exists() {
+            fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,99 @@
+//! Reading configuration and policies again while running. Both are read and validated before either counts; what does
+//! not validate is reported and changes nothing.
+
+use std::path::{Path, PathBuf};
+
+use countersign_policy::PolicySet;
+use sha2::{Digest as _, Sha256};
+
+use crate::configuration::Configuration;
+use crate::policies;
+use crate::system::{self, System, configuration_actor};
+
+/// Remembers what is in force.
+#[derive(Debug)]
+pub struct Reloader {
+    configuration: Configuration,
+    file: Option<PathBuf>,
+}
+
+impl Reloader {
+    pub const fn new(configuration: Configuration, file: Option<PathBuf>) -> Self {
+        Self { configuration, file }
+    }
+
+    /// Puts what has changed into force, or says what is wrong and leaves everything as it is.
+    pub async fn reload(&mut self, system: &System) {
+        match self.try_reload(system).await {
+            Ok(changes) if changes.is_empty() => tracing::debug!("read again: nothing has changed"),
+            Ok(changes) => tracing::info!("read again, in force now: {}", changes.join(", ")),
+            Err(error) => tracing::error!("not put into force, what was in force stays:\n{error:#}"),
+        }
+    }
+
+    async fn try_reload(&mut self, system: &System) -> anyhow::Result<Vec<&'static str>> {
+        let administrator = system.administrator();
+        let fresh = self.read()?;
+        let directory = fresh.as_ref().map_or(&self.configuration, |(fresh, _)| fresh).policies_directory();
+        let set = PolicySet::load(policies::read(&directory)?, administrator.symbols())?;
+        let by = configuration_actor()?.subject;
+
+        let mut changes = Vec::new();
+        if set.hash() != administrator.policies().hash() {
+            for warning in set.warnings() {
+                tracing::warn!("{warning}");
+            }
+            administrator.publish(set, Some(by.clone())).await?;
+            changes.push("policies");
+        }
+        let Some((fresh, hash)) = fresh else { return Ok(changes) };
+        if fresh == self.configuration {
+            return Ok(changes);
+        }
+        self.warn_of_what_waits(&fresh);
+        let settings = system::settings(&fresh, system.origin());
+        if settings != *administrator.settings() {
+            administrator.reconfigure(settings, hash, Some(by)).await?;
+            changes.push("settings");
+        }
+        if fresh.inventory != self.configuration.inventory {
+            system::reapply(system, &fresh.inventory).await?;
+            changes.push("inventory");
+        }
+        self.configuration = fresh;
+        Ok(changes)
+    }
+
+    /// The file as it is now, in the places that cannot move while running as they are; and its hash.
+    fn read(&self) -> anyhow::Result<Option<(Configuration, String)>> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let (mut fresh, warnings) = Configuration::read(file)?;
+        for warning in warnings {
+            tracing::warn!(file = %file.display(), "{}", warning.message);
+        }
+        // The option or variable that named it still does.
+        self.configuration.data_directory.clone_into(&mut fresh.data_directory);
+        Ok(Some((fresh, hash(file)?)))
+    }
+
+    fn warn_of_what_waits(&self, fresh: &Configuration) {
+        let old = &self.configuration;
+        let waits = [
+            ("listen", old.listen != fresh.listen),
+            ("tls", old.tls != fresh.tls),
+            ("domain", old.domain != fresh.domain),
+            ("control_host", old.control_host != fresh.control_host),
+            ("node", old.node != fresh.node),
+            ("provider", old.providers != fresh.providers),
+            ("limits", old.limits != fresh.limits),
+            ("telemetry", old.otlp != fresh.otlp),
+        ];
+        for (name, _) in waits.iter().filter(|(_, changed)| *changed) {
+            tracing::warn!("{name} has changed and counts after a restart");
+        }
+    }
+}
+
+fn hash(file: &Path) -> anyhow::Result<String> {
+    Ok(Sha256::digest(std::fs::read(file)?).iter().map(|byte| format!("{byte:02x}")).collect())
+}
