@@ -33,3 +33,6 @@ pub use pending::{AppendError, Pending, Receipt};
 pub use proof::{ConsistencyProof, InclusionProof, ProofError, Proven};
 pub use reader::{ReadError, Reader};
 pub use source::{Directory, Source, SourceError};
+
+#[cfg(test)]
+mod tests;

@@ -134,13 +134,9 @@ impl Publisher {
         Ok(())
     }
 
-    /// Signs what has been derived. Everything under the new checkpoint is durable in the write-ahead log and readable
-    /// in its files before the checkpoint appears.
-    pub(crate) fn checkpoint(&mut self, shared: &Shared) -> io::Result<()> {
+    /// Writes the growing files, as a checkpoint over what has been derived refers to them.
+    pub(crate) fn write_partial(&self, shared: &Shared) -> io::Result<Vec<LogPath>> {
         let size = self.frontier.size();
-        if size == shared.tail.lock().checkpoint_size() {
-            return Ok(());
-        }
         let mut partial = Vec::new();
         if let Ok(width @ 1..) = u16::try_from(self.growing.len()) {
             partial.push((LogPath::Entries { n: size / TILE, width }, bundle_of(&self.growing)));
@@ -150,12 +146,22 @@ impl Publisher {
         for (path, bytes) in &partial {
             replace(&*shared.disk, &shared.root.join(path.to_string()), bytes)?;
         }
+        Ok(partial.into_iter().map(|(path, _)| path).collect())
+    }
+
+    /// Signs what has been derived. Everything under the new checkpoint is durable in the write-ahead log and readable
+    /// in its files before the checkpoint appears.
+    pub(crate) fn checkpoint(&mut self, shared: &Shared) -> io::Result<()> {
+        let size = self.frontier.size();
+        if size == shared.tail.lock().checkpoint_size() {
+            return Ok(());
+        }
+        let partial = self.write_partial(shared)?;
         let checkpoint = self.signer.sign(size, self.frontier.root()).map_err(io::Error::other)?;
         // INVARIANT: size ≤ durable entries, for only those reach `derive`. A crash in here leaves the old checkpoint
         // or the new one, both true of the write-ahead log.
         replace_durably(&*shared.disk, &shared.root.join("checkpoint"), checkpoint.note().as_bytes())?;
         self.announce(shared, checkpoint);
-        let partial: Vec<_> = partial.into_iter().map(|(path, _)| path).collect();
         // A crash before this leaves files that nobody asks for.
         let [older, last] = std::mem::take(&mut self.partial);
         for path in older.iter().filter(|path| !last.contains(path) && !partial.contains(path)) {

@@ -76,6 +76,9 @@ pub(crate) fn entry(log: &impl Entries, index: u64) -> Result<Option<Entry>, Rea
     raw(log, index)?.map(|bytes| decode(index, &bytes)).transpose()
 }
 
+/// One entry's bytes, with its index.
+type RawEntry = Result<(u64, Box<[u8]>), ReadError>;
+
 /// Raw entries in either direction, a bundle at a time.
 #[derive(Debug)]
 struct Walk<E> {
@@ -90,7 +93,7 @@ impl<E: Entries> Walk<E> {
         Self { range: range.start.min(end)..end, log, bundle: None }
     }
 
-    fn get(&mut self, index: u64) -> Result<(u64, Box<[u8]>), ReadError> {
+    fn get(&mut self, index: u64) -> RawEntry {
         let n = index / TILE;
         let bundle = match &self.bundle {
             Some((held, bundle)) if *held == n => Arc::clone(bundle),
@@ -107,7 +110,7 @@ impl<E: Entries> Walk<E> {
     }
 
     /// After an error nothing more comes.
-    fn step(&mut self, index: Option<u64>) -> Option<Result<(u64, Box<[u8]>), ReadError>> {
+    fn step(&mut self, index: Option<u64>) -> Option<RawEntry> {
         let item = self.get(index?);
         if item.is_err() {
             self.range = 0..0;
@@ -117,7 +120,7 @@ impl<E: Entries> Walk<E> {
 }
 
 impl<E: Entries> Iterator for Walk<E> {
-    type Item = Result<(u64, Box<[u8]>), ReadError>;
+    type Item = RawEntry;
 
     fn next(&mut self) -> Option<Self::Item> {
         let index = self.range.next();
@@ -132,7 +135,7 @@ impl<E: Entries> DoubleEndedIterator for Walk<E> {
     }
 }
 
-fn decoded(item: Result<(u64, Box<[u8]>), ReadError>) -> Result<(u64, Entry), ReadError> {
+fn decoded(item: RawEntry) -> Result<(u64, Entry), ReadError> {
     item.and_then(|(index, bytes)| Ok((index, decode(index, &bytes)?)))
 }
 
@@ -164,10 +167,7 @@ pub(crate) fn find<E: Entries>(log: &E, id: DecisionId) -> Result<Option<(u64, E
     };
     let forwards = Walk::new(log.clone(), low..u64::MAX);
     let backwards = Walk::new(log.clone(), 0..low).rev();
-    for (walk, past) in [
-        (&mut { forwards } as &mut dyn Iterator<Item = Result<(u64, Box<[u8]>), ReadError>>, true),
-        (&mut { backwards }, false),
-    ] {
+    for (walk, past) in [(&mut { forwards } as &mut dyn Iterator<Item = RawEntry>, true), (&mut { backwards }, false)] {
         for item in walk {
             let (index, bytes) = item?;
             if let Some(entry) = is_it(&bytes) {

@@ -105,6 +105,13 @@ pub(crate) fn open(root: &Path, options: Options) -> Result<Recovered, OpenError
         every: options.checkpoint_every,
     };
     publisher.derive(entries, &shared).map_err(at(root))?;
+    // The partial files were never synced: a crash may have taken them from under the last checkpoint. A checkpoint
+    // over everything that was found brings them back, or they are written again for the one that is there.
+    if next > shared.tail.lock().checkpoint_size() {
+        publisher.checkpoint(&shared).map_err(at(root))?;
+    } else {
+        publisher.write_partial(&shared).map_err(at(root))?;
+    }
     let segment_bytes = options.segment_bytes;
     let writer = Writer { file, length, segment_bytes, next, before: log.checksum, buffer: Vec::new() };
     Ok(Recovered { shared, writer, publisher, lock: Arc::new(lock) })

@@ -10,7 +10,8 @@ use crate::path::{LogPath, TILE};
 use crate::publisher::partial_paths;
 use crate::reader::fetch_bundle;
 use crate::source::fetch_tile;
-use crate::{Directory, KeyError, ReadError, SignedCheckpoint, Source, SourceError, VerifierKey, proof, tree};
+use crate::tree::{self, Frontier};
+use crate::{Directory, KeyError, ReadError, SignedCheckpoint, Source, SourceError, VerifierKey, proof};
 
 /// What the verifier believes before it starts.
 #[derive(Debug, Clone)]
@@ -116,7 +117,7 @@ pub fn verify_source(
     let size = checkpoint.size;
     let mut report = Report { checkpoint, entries: size, archived: 0, faults: Vec::new() };
 
-    let mut tiles = Tiles { source, size, level_one: Vec::new() };
+    let mut tiles = Tiles { source, size, level_one: Vec::new(), end: Vec::new() };
     if !tiles.authenticate(&report.checkpoint, &mut report.faults)? {
         report.faults.push(Fault::Root);
         return Ok(report);
@@ -154,11 +155,21 @@ struct Tiles<'a, S> {
     size: u64,
     /// The roots of the full tiles of level 0; `None` where nothing genuine says what it is.
     level_one: Vec<Option<Hash>>,
+    /// The growing tile of level 0, genuine.
+    end: Vec<Hash>,
 }
 
 impl<S: Source> Tiles<'_, S> {
-    /// Whether the tiles at the log's end lead to the signed root; if so, everything above level 0 is settled.
+    /// Whether anything leads to the signed root: the tiles at the log's end, or what can be computed anew. If so,
+    /// everything above level 0 is settled.
     fn authenticate(&mut self, checkpoint: &SignedCheckpoint, faults: &mut Vec<Fault>) -> Result<bool, SourceError> {
+        Ok(self.descend(checkpoint, faults)?
+            || self.rebuild(checkpoint, false, faults)?
+            || self.rebuild(checkpoint, true, faults)?)
+    }
+
+    /// From the tiles at the log's end, which are all that the root needs, downwards.
+    fn descend(&mut self, checkpoint: &SignedCheckpoint, faults: &mut Vec<Fault>) -> Result<bool, SourceError> {
         let mut edge: Vec<Vec<Hash>> = Vec::new();
         for path in partial_paths(self.size) {
             let LogPath::Tile { level, n, width } = path else { continue };
@@ -183,6 +194,54 @@ impl<S: Source> Tiles<'_, S> {
             above = hashes;
         }
         self.level_one = above;
+        self.end = edge.into_iter().next().unwrap_or_default();
+        Ok(true)
+    }
+
+    /// The tree computed anew from its leaves, as level 0 or as the entries themselves give them. If that leads to the
+    /// root, whatever differs from it is wrong.
+    fn rebuild(
+        &mut self,
+        checkpoint: &SignedCheckpoint,
+        from_entries: bool,
+        faults: &mut Vec<Fault>,
+    ) -> Result<bool, SourceError> {
+        let mut frontier = Frontier::default();
+        let mut level_one = Vec::new();
+        let mut right = Vec::new();
+        for n in 0..self.size.div_ceil(TILE) {
+            let width = u16::try_from((self.size - n * TILE).min(TILE)).unwrap_or(256);
+            let leaves = if from_entries {
+                match fetch_bundle(self.source, n, width) {
+                    Ok(entries) => Some(entries.iter().map(|entry| record_hash(entry)).collect()),
+                    Err(ReadError::Source(error)) => return Err(error),
+                    Err(_) => None,
+                }
+            } else {
+                fetch_tile(self.source, 0, n, width)?
+            };
+            let Some(leaves) = leaves else { return Ok(false) };
+            for leaf in leaves {
+                frontier.push(leaf, |path, hashes| match path {
+                    LogPath::Tile { level: 0, .. } => level_one.push(Some(tree::root_of(hashes))),
+                    path => right.push((path, hashes.to_vec())),
+                });
+            }
+        }
+        if frontier.root() != checkpoint.hash {
+            return Ok(false);
+        }
+        right.extend(frontier.partial().map(|(path, hashes)| (path, hashes.to_vec())));
+        for (path, hashes) in right {
+            let LogPath::Tile { level, n, width } = path else { continue };
+            if fetch_tile(self.source, level, n, width)?.as_ref() != Some(&hashes) {
+                faults.push(Fault::Tile { file: path.to_string() });
+            }
+            if level == 0 {
+                self.end = hashes;
+            }
+        }
+        self.level_one = level_one;
         Ok(true)
     }
 
@@ -208,10 +267,12 @@ impl<S: Source> Tiles<'_, S> {
     fn check_bundle(&self, n: u64, width: u16, archived: bool, faults: &mut Vec<Fault>) -> Result<bool, SourceError> {
         let first = n * TILE;
         let last = first + u64::from(width) - 1;
-        let tile = fetch_tile(self.source, 0, n, width)?;
         let vouched = usize::try_from(n).ok().and_then(|n| self.level_one.get(n)).copied().flatten();
-        // The growing tile is part of the log's end, which has been authenticated.
-        let genuine = tile.filter(|tile| u64::from(width) < TILE || vouched == Some(tree::root_of(tile)));
+        let genuine = if u64::from(width) < TILE {
+            Some(self.end.clone())
+        } else {
+            fetch_tile(self.source, 0, n, width)?.filter(|tile| vouched == Some(tree::root_of(tile)))
+        };
 
         let entries = match fetch_bundle(self.source, n, width) {
             Ok(entries) => entries,
