@@ -14,6 +14,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("countersign-administrator", "world"),
     ("countersign-administrator", "revoke"),
     ("countersign-ledger", "append"),
+    ("countersign", "revoke"),
     ("countersign", "gateway"),
     ("countersign", "start"),
 ];

@@ -1,7 +1,8 @@
 //! Set-up, continuous integration and benches. `cargo xtask ci` is what the README calls the second command and
 //! what `.ci/run` runs. Nothing here is part of the product.
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 mod bench;
@@ -34,11 +35,18 @@ enum Task {
     },
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().task {
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
         Task::Ci => ci::run(),
         Task::Setup => tools::set_up(),
         Task::Tidy => tidy::check(),
         Task::Bench { filter } => bench::run(filter.as_deref()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("failed: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -18,14 +18,22 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("g++", "g++"),
 ];
 
+/// A file, and the Debian package that has it: what a test runs without there being a programme to ask for.
+const FILES: &[(&str, &str)] = &[
+    ("/usr/share/perl5/Lemonldap/NG/Portal.pm", "liblemonldap-ng-portal-perl"),
+    ("/usr/share/perl5/String/Random.pm", "libstring-random-perl"),
+    ("/usr/share/perl5/IO/String.pm", "libio-string-perl"),
+];
+
 /// Tools from the crates registry, pinned, kept under `target/tools`.
 const CRATES: &[(&str, &str, &[&str])] =
     &[("cargo-deny", "0.20.2", &["--no-default-features"]), ("cargo-fuzz", "0.13.2", &[])];
 
 pub(crate) fn set_up() -> Result<()> {
-    let missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| !available(program)).collect();
-    if !missing.is_empty() {
-        let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
+    let programs = PROGRAMS.iter().filter(|(program, _)| !available(program));
+    let files = FILES.iter().filter(|(file, _)| !Path::new(file).exists());
+    let packages: Vec<&str> = programs.chain(files).map(|(_, package)| *package).collect();
+    if !packages.is_empty() {
         if !may_install() {
             bail!("the tests need programmes that are not installed: install the packages {}", packages.join(", "));
         }
