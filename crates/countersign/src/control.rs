@@ -2,12 +2,14 @@
 //! other request. On the server's machine the operator key in the data directory signs a short assertion for each
 //! request; elsewhere an API key is sent.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, anyhow, bail};
 use bytes::Bytes;
 use countersign_administrator::SystemClock;
 use countersign_identity::assertion::Signer;
 use countersign_identity::operator;
-use countersign_model::{Clock as _, CredentialSecret};
+use countersign_model::{Clock, CredentialSecret};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
@@ -36,6 +38,7 @@ pub struct Control {
     /// What is sent as `Host`, and what an assertion is addressed to.
     origin: String,
     credential: Option<OperatorOrKey>,
+    clock: Arc<dyn Clock>,
 }
 
 #[derive(Debug, Clone)]
@@ -84,7 +87,7 @@ impl Control {
         let scheme = if running.local.encrypted { "https" } else { "http" };
         let base = format!("{scheme}://{host}:{}", running.local.address.port());
         let credential = Some(OperatorOrKey::Operator(directory.operator_signer()?));
-        Ok(Self { dialler, origin: base.clone(), base, credential })
+        Ok(Self { dialler, origin: base.clone(), base, credential, clock: Arc::new(SystemClock) })
     }
 
     /// A server by its URL.
@@ -97,7 +100,20 @@ impl Control {
         }
         let base = crate::dial::origin_of(&uri);
         let credential = key.map(OperatorOrKey::Key);
-        Ok(Self { dialler: Dialler::new(authorities, None)?, origin: base.clone(), base, credential })
+        Ok(Self {
+            dialler: Dialler::new(authorities, None)?,
+            origin: base.clone(),
+            base,
+            credential,
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    /// The same, by another clock than the machine's.
+    #[must_use]
+    pub fn by(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// The same server, with a device's certificate and without any other proof.
@@ -175,7 +191,7 @@ impl Control {
             .header(ACCEPT, accept);
         // A fresh assertion for each request: each counts once.
         let bearer = self.credential.as_ref().map(|credential| match credential {
-            OperatorOrKey::Operator(signer) => operator::sign(signer, &self.origin, SystemClock.now()),
+            OperatorOrKey::Operator(signer) => operator::sign(signer, &self.origin, self.clock.now()),
             OperatorOrKey::Key(key) => key.clone(),
         });
         if let Some(bearer) = bearer {

@@ -10,6 +10,7 @@ pub mod control;
 pub mod data_directory;
 pub mod demo;
 pub mod dial;
+pub mod laptop;
 pub mod operations;
 pub mod policies;
 pub mod reload;

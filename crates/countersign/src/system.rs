@@ -28,6 +28,7 @@ use crate::configuration::{Configuration, Inventory, Provider, SecretPlace};
 use crate::data_directory::{DataDirectory, Local, Lock, Running};
 use crate::operations::Operations;
 use crate::policies;
+use crate::telemetry;
 
 /// What is not in the configuration.
 #[derive(Debug)]
@@ -128,6 +129,7 @@ impl System {
         };
         let (stopping, stop) = watch::channel(false);
         let mut tasks = Vec::new();
+        tasks.push(tokio::spawn(telemetry::upkeep(metrics.clone(), stopped(stop.clone()))));
         tasks.push(tokio::spawn(gateway.serve(stopped(stop.clone()))));
         if let Some(operations) = operations {
             tasks.push(tokio::spawn(operations.serve(administrator.clone(), metrics, stopped(stop.clone()))));

@@ -2,6 +2,7 @@
 //! an OpenTelemetry collector where one is configured. No secret reaches it: what holds one does not print it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -60,6 +61,22 @@ impl Telemetry {
 /// The recorder that every part counts into.
 pub fn metrics() -> anyhow::Result<PrometheusHandle> {
     PrometheusBuilder::new().install_recorder().context("metrics were set up already")
+}
+
+/// Sums up what the histograms have taken: until then they keep every single value, whether anybody asks for them or
+/// not. Ends with `shutdown`.
+pub async fn upkeep(metrics: PrometheusHandle, shutdown: impl Future<Output = ()>) {
+    let mut shutdown = std::pin::pin!(shutdown);
+    let mut interval = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            () = &mut shutdown => return,
+            _ = interval.tick() => {}
+        }
+        let metrics = metrics.clone();
+        // A second of a busy node is milliseconds of work: not for a thread that requests wait for. It cannot fail.
+        let _ = tokio::task::spawn_blocking(move || metrics.run_upkeep()).await;
+    }
 }
 
 fn exporter(endpoint: &str) -> anyhow::Result<SdkTracerProvider> {

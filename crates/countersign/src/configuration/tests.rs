@@ -146,7 +146,9 @@ fn the_reference_documents_every_key() {
 
 #[test]
 fn the_examples_and_the_commented_file_are_right() {
-    let text = crate::configuration::STARTER;
-    let (configuration, _) = parse(text).map_err(|m| m.to_string()).unwrap();
-    assert_eq!(configuration.domain, "localhost");
+    let wiki = include_str!("../../../../examples/wiki/countersign.toml");
+    for text in [STARTER, wiki] {
+        let (configuration, _) = parse(text).map_err(|m| m.to_string()).unwrap();
+        assert_eq!(configuration.domain, "localhost");
+    }
 }

@@ -5,15 +5,14 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use countersign_administrator::SystemClock;
-use countersign_device::DeviceKey;
-use countersign_device::report::{Report, sign_with_certificate};
-use countersign_model::{Clock as _, DeviceId, PostureAspect, PostureValue};
+use countersign_model::{Clock as _, PostureValue};
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::configuration::Configuration;
 use crate::control::Control;
-use crate::dial::{ClientIdentity, Dialler};
+use crate::dial::Dialler;
+use crate::laptop::Laptop;
 
 pub(super) struct Cast {
     /// Where applications are found: `https://`, and the port.
@@ -35,47 +34,6 @@ pub(super) struct Cast {
     pub(super) dialler: Dialler,
 }
 
-/// A device as it sees itself.
-pub(super) struct Laptop {
-    pub(super) id: DeviceId,
-    key: DeviceKey,
-    certificate: String,
-    /// The control host, over TLS.
-    control: Control,
-}
-
-impl Laptop {
-    /// Enrols with a one-time token: the key is made here and goes nowhere.
-    async fn enrol(operator: &Control, control: Control, id: &str, owner: &str) -> anyhow::Result<Self> {
-        let invited =
-            operator.post("/api/v1/device-enrolments", &json!({"device": id, "owner": owner, "hours": 1})).await?;
-        let key = DeviceKey::generate()?;
-        let answer = control.post("/device/enroll", &json!({"token": invited.get("token"), "csr": key.csr()?})).await?;
-        let certificate = answer.get("certificate").and_then(Value::as_str).context("enrolment gave no certificate")?;
-        Ok(Self { id: DeviceId::new(id)?, key, certificate: certificate.to_owned(), control })
-    }
-
-    fn identity(&self) -> ClientIdentity {
-        ClientIdentity { certificate: self.certificate.clone(), key: self.key.to_pem() }
-    }
-
-    /// Reports good health but for `firewall`, signed by the device's key.
-    pub(super) async fn report(&self, firewall: PostureValue) -> anyhow::Result<()> {
-        use PostureAspect as A;
-        let facts = vec![
-            (A::PatchAge, PostureValue::Days(3)),
-            (A::DiskEncryption, PostureValue::On),
-            (A::Firewall, firewall),
-            (A::ScreenLock, PostureValue::On),
-            (A::Integrity, PostureValue::On),
-        ];
-        let report = Report::new(self.id.clone(), facts, SystemClock.now());
-        let signed = sign_with_certificate(&self.key, &self.certificate, &report)?;
-        self.control.post("/device/report", &json!({"report": signed})).await?;
-        Ok(())
-    }
-}
-
 impl Cast {
     pub(super) async fn assemble(
         operator: &Control,
@@ -90,9 +48,9 @@ impl Cast {
 
         let laptop = Laptop::enrol(operator, device_control()?, "alice-laptop", "human:alice@example.org").await?;
         operator.put("/api/v1/devices/alice-laptop/managed", &json!({"managed": true})).await?;
-        laptop.report(PostureValue::On).await?;
+        laptop.report(Laptop::health(PostureValue::On), SystemClock.now()).await?;
         let new_laptop = Laptop::enrol(operator, device_control()?, "carol-laptop", "human:carol@example.org").await?;
-        new_laptop.report(PostureValue::On).await?;
+        new_laptop.report(Laptop::health(PostureValue::On), SystemClock.now()).await?;
 
         let mut alice = Browser::new(Dialler::new(&authority, Some(&laptop.identity()))?);
         let mut alice_at_home = Browser::new(plain.clone());

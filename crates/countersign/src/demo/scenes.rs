@@ -134,14 +134,13 @@ async fn signed_in(browser: &mut crate::browser::Browser, url: &str) -> anyhow::
 fn judge(answer: Response<Bytes>, (who, from): (&'static str, &'static str), asks: String, expected: Outcome) -> Scene {
     let status = answer.status();
     let body: Value = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
-    let remedy = body.get("remedy").filter(|remedy| !remedy.is_null()).map(remedy_words);
     let outcome = match status {
         status if status.is_success() => Some(Outcome::Allow),
         StatusCode::UNAUTHORIZED => Some(Outcome::Challenge),
         StatusCode::FORBIDDEN => Some(Outcome::Deny),
         _ => None,
     };
-    let why = remedy.unwrap_or_default();
+    let why = remedy_words(&body);
     Scene { who, from, asks, outcome, status: status.as_u16(), expected, why }
 }
 

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use countersign_model::PostureValue;
+use countersign_administrator::SystemClock;
+use countersign_model::{Clock as _, PostureValue};
 use futures_util::StreamExt as _;
 use http_body_util::BodyExt as _;
 use serde::Serialize;
@@ -14,6 +15,7 @@ use super::cast::Cast;
 use crate::browser::Browser;
 use crate::commands::count_leases;
 use crate::control::Control;
+use crate::laptop::Laptop;
 use crate::terminal::{Table, Tone};
 
 /// Far beyond what a cut may take.
@@ -74,6 +76,11 @@ pub(super) async fn play(
 ) -> anyhow::Result<Cut> {
     telling.heading("Every connection stays under the policy");
     let mut open = Vec::new();
+    // The vault asked Alice to prove more, which gave her session new secrets everywhere: her browser fetches them as it
+    // opens the pages that the connections belong to.
+    for application in ["vault", "payroll"] {
+        cast.alice.open(&cast.url(application, "/")).await?;
+    }
     for (kind, application, path, count) in ALICE {
         for _ in 0..count {
             open.push(connect(&cast.alice, kind, application, &cast.url(application, path)).await?);
@@ -95,7 +102,7 @@ pub(super) async fn play(
     telling.pause().await;
 
     let cause = Instant::now();
-    cast.laptop.report(PostureValue::Off).await?;
+    cast.laptop.report(Laptop::health(PostureValue::Off), SystemClock.now()).await?;
     let connections = open.len();
     let mut table = Table::new("connections", &["connection", "application", "last byte after the cause", "closed"]);
     let mut closed = Vec::new();

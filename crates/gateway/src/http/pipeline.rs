@@ -161,7 +161,13 @@ async fn serve(
             if let Some(decision) = refusal.decision {
                 tracing::Span::current().record("decision", tracing::field::display(decision));
             }
-            if let (RefusalKind::Challenged { remedy }, Form::Page { navigation: true }) = (&refusal.kind, form) {
+            // Where signing in is a part of what is missing it comes first: until somebody is known, nobody can be told
+            // what else they, and not just anybody, would need. Once they are signed in it is not missing any more.
+            if let (
+                RefusalKind::Challenged { remedy } | RefusalKind::Denied { remedy: Some(remedy) },
+                Form::Page { navigation: true },
+            ) = (&refusal.kind, form)
+            {
                 let control_host = &node.settings.control_host;
                 let detour = Detour { control_host, scheme, request, query: parts.uri.query(), nonce };
                 if let Some(response) = detour.response(&refusal, remedy) {

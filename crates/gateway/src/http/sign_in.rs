@@ -38,9 +38,9 @@ pub(super) fn nonce(headers: &HeaderMap) -> Option<String> {
 }
 
 impl Detour<'_> {
-    /// `None` if signing in would not help.
+    /// `None` if signing in is no part of what is missing.
     pub(super) fn response(self, refusal: &Refusal, remedy: &Remedy) -> Option<Response<Outgoing>> {
-        if !remedy.immediate() {
+        if !remedy.needs.iter().any(Need::immediate) {
             return None;
         }
         let request = self.request;

@@ -1,0 +1,33 @@
+//! The whole system end to end: real HTTP and HTTPS, software passkeys, the real binary where processes matter. What one
+//! part does is tested beside it; here is what only holds when all of them are put together.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop")]
+
+mod api_keys;
+mod application;
+mod crash;
+mod cut;
+mod offline;
+mod reload;
+mod sign_in;
+
+use countersign_testkit::TestSystem;
+
+/// An organisation with an application of each tier at `address`.
+fn estate(address: std::net::SocketAddr) -> String {
+    let mut text = "[[group]]\nid = \"staff\"\n\
+        [[subject]]\nid = \"human:alice\"\ngroups = [\"staff\"]\n\
+        [[subject]]\nid = \"human:bob\"\ngroups = [\"staff\"]\n\
+        [[subject]]\nid = \"service:backup\"\nowner = \"human:alice\"\ngroups = [\"staff\"]\n"
+        .to_owned();
+    for tier in ["public", "standard", "high", "crown-jewel"] {
+        text += &format!(
+            "[[resource]]\nid = \"{tier}\"\ntier = \"{tier}\"\nupstream = \"http://{address}\"\nwriters = [\"staff\"]\n"
+        );
+    }
+    text
+}
+
+async fn start() -> TestSystem {
+    let address = application::start().await;
+    TestSystem::start(&estate(address)).await
+}

@@ -1,0 +1,134 @@
+//! The real binary on files: check, init, backup and restore, break-in, verification that finds a forged entry.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use hyper::StatusCode;
+
+use crate::start;
+
+pub(crate) fn countersign(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_countersign"))
+        .args(arguments)
+        .env_remove("COUNTERSIGN_DATA")
+        .env_remove("COUNTERSIGN_CONFIG")
+        .env_remove("COUNTERSIGN_SERVER")
+        .env_remove("COUNTERSIGN_API_KEY")
+        .output()
+        .unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn succeeds(arguments: &[&str]) -> String {
+    let output = countersign(arguments);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{arguments:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+fn fails(arguments: &[&str], code: i32) -> String {
+    let output = countersign(arguments);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn what_init_writes_passes_check() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("countersign.toml");
+    succeeds(&["init", text(directory.path())]);
+    succeeds(&["check", "--config", text(&file)]);
+    succeeds(&["check", text(directory.path())]);
+    std::fs::write(&file, "version = 1\ndomian = \"x\"\n").unwrap();
+    assert!(fails(&["check", "--config", text(&file)], 1).contains("did you mean `domain`?"));
+    assert!(fails(&["up", "--config", text(&file)], 2).contains("did you mean `domain`?"));
+    fails(&["init", text(directory.path())], 1);
+    fails(&["no-such-command"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_there_is_exit_code_three() {
+    let test = start().await;
+    let file = test.path("countersign.toml");
+    succeeds(&["subject", "list", "--config", text(&file)]);
+    // As after a crash: the note is still there, the server is not.
+    let left = std::fs::read(test.path("data/running.json")).unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let kept = data.path().join("kept");
+    succeeds(&["backup", text(&kept), "--config", text(&file)]);
+    std::fs::write(kept.join("running.json"), left).unwrap();
+    test.stop().await;
+    fails(&["subject", "list", "--data", text(&kept)], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_a_running_server_starts_again() {
+    let test = start().await;
+    let mut alice = test.person("human:alice", &[], None).await;
+    alice.open(&test.url("standard", "/")).await.unwrap();
+    let file = test.path("countersign.toml");
+    let kept = test.path("backup");
+    succeeds(&["backup", text(&kept), "--config", text(&file)]);
+    let refused = fails(&["restore", text(&kept), "--config", text(&file), "--force"], 1);
+    assert!(refused.contains("a server runs"), "{refused}");
+    // What happens after the backup is not in it.
+    test.operator().delete("/api/v1/subjects/human%3Abob").await.unwrap();
+    let operator = test.system.directory().clone();
+    test.system.ledger().checkpoint_now().unwrap();
+    succeeds(&["ledger", "verify", "--config", text(&file)]);
+    let data = operator.root().to_owned();
+    let copy = tempfile::tempdir().unwrap();
+    let restored = copy.path().join("data");
+    succeeds(&["restore", text(&kept), "--config", text(&file), "--data", text(&restored)]);
+    succeeds(&["ledger", "verify", "--config", text(&file), "--data", text(&restored)]);
+    assert!(restored.join("keys/ledger.key").is_file() && data.join("keys/ledger.key").is_file());
+    let link = succeeds(&["break-in", "human:zoe", "--config", text(&file), "--data", text(&restored)]);
+    assert!(link.contains("/invite#"), "{link}");
+    test.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn break_in_works_beside_a_running_server() {
+    let test = start().await;
+    let file = test.path("countersign.toml");
+    let link = succeeds(&["break-in", "human:zoe", "--config", text(&file)]);
+    let (_, secret) = link.trim().split_once('#').unwrap();
+    let mut zoe = test.browser();
+    zoe.enrol(&format!("{}/invite#{secret}", test.origin()), "key").await.unwrap();
+    let console = zoe.open(&format!("{}/console", test.origin())).await.unwrap();
+    assert_eq!(console.status(), StatusCode::OK);
+    test.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_entry_is_named() {
+    let test = start().await;
+    test.browser().open(&test.url("public", "/")).await.unwrap();
+    test.system.ledger().checkpoint_now().unwrap();
+    let file = test.path("countersign.toml");
+    let copy = test.path("copy");
+    succeeds(&["backup", text(&copy), "--config", text(&file)]);
+    let mut forged = 0;
+    let mut open = vec![copy.join("ledger/tile/entries")];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = bytes.windows(9).position(|window| window == b"anonymous").unwrap_or(bytes.len());
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte = b'A';
+            forged += 1;
+            std::fs::write(&path, bytes).unwrap();
+        }
+    }
+    assert!(forged > 0);
+    let output = countersign(&["ledger", "verify", text(&copy.join("ledger")), "--config", text(&file)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("was changed"));
+    test.stop().await;
+}
