@@ -12,7 +12,7 @@ mod tampered;
 mod trees;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use countersign_model::{
@@ -37,7 +37,8 @@ fn key() -> SigningKey {
 }
 
 fn verifier() -> VerifierKey {
-    key().verifier_key(ORIGIN).unwrap()
+    static KEY: LazyLock<VerifierKey> = LazyLock::new(|| key().verifier_key(ORIGIN).unwrap());
+    KEY.clone()
 }
 
 fn at(n: u64) -> Timestamp {

@@ -44,7 +44,7 @@ fn live(disk: &MemoryDisk) -> Promised {
     let mut promised = Promised::default();
     let Ok(ledger) = start(disk) else { return promised };
     let mut refused = false;
-    for burst in 0..4_u64 {
+    for burst in 0..3_u64 {
         let pending: Vec<_> =
             (0..5).map(|n| (250 + burst * 5 + n, ledger.append(&small(250 + burst * 5 + n)))).collect();
         for (n, pending) in pending {
@@ -59,11 +59,9 @@ fn live(disk: &MemoryDisk) -> Promised {
                 }
             }
         }
-        if burst != 0 {
+        if burst == 1 {
             let _ = ledger.checkpoint_now();
             promised.checkpoint = ledger.signed_checkpoint();
-        }
-        if burst == 2 {
             let _ = ledger.archive(256, Path::new(ARCHIVE));
         }
     }
@@ -79,8 +77,11 @@ fn look(disk: &MemoryDisk, promised: &Promised, case: &str) {
     let directory = Directory::on(Arc::new(disk.clone()), Path::new(LOG), Some(Path::new(ARCHIVE)));
     let written = disk.read(&Path::new(LOG).join("checkpoint")).ok().map(|note| verifier().open(&note).unwrap());
     let ledger = start(disk).unwrap_or_else(|error| panic!("{case}: {error}"));
+    let found: Vec<_> =
+        ledger.scan(0..u64::MAX).map(|item| item.unwrap_or_else(|error| panic!("{case}: {error}"))).collect();
     for (index, n) in (0..250).zip(0..).chain(promised.acknowledged.iter().map(|(index, n)| (*index, *n))) {
-        assert_eq!(ledger.entry(index).unwrap(), Some(small(n)), "{case}: entry {index}");
+        let place = usize::try_from(index).unwrap();
+        assert_eq!(found.get(place), Some(&(index, small(n))), "{case}: entry {index}");
     }
     // Before anything is appended, what lies there is already a whole log, and continues what was seen of it.
     let verify = |since: Option<&SignedCheckpoint>| {
@@ -98,7 +99,7 @@ fn no_step_loses_an_acknowledged_entry() {
     let begun = begun();
     let whole = begun.after(Left::All);
     let promised = live(&whole);
-    assert_eq!(promised.acknowledged.len(), 20);
+    assert_eq!(promised.acknowledged.len(), 15);
     look(&whole, &promised, "nothing failed");
     assert!(!whole.names().contains(&Path::new(LOG).join("wal/00000000000000000000.wal")), "a segment is removed");
     assert!(whole.names().contains(&Path::new(ARCHIVE).join("tile/entries/000")), "a bundle is archived");
@@ -106,7 +107,7 @@ fn no_step_loses_an_acknowledged_entry() {
         for (fault, lefts) in [
             (Fault::Once, &[Left::Synced][..]),
             (Fault::Full, &[Left::All]),
-            (Fault::Stop, &[Left::All, Left::Synced, Left::Half]),
+            (Fault::Stop, &[Left::Synced, Left::Half]),
         ] {
             let disk = begun.after(Left::All);
             disk.fail(step, fault);
