@@ -313,7 +313,7 @@ impl Administrator {
                     && (logout.sid.is_some() || logout.subject.is_some())
             })
         };
-        let ending = self.0.accounts.sessions.sessions(&named);
+        let ending = self.0.accounts.sessions.sessions(named);
         // One transaction: a crash leaves neither a used token with its sessions alive, nor the reverse.
         let mut changes = vec![Change::UseOnce {
             purpose: "logout-token",
@@ -326,10 +326,10 @@ impl Administrator {
             Err(error @ StoreError::AlreadyUsed) => return Err(self.refuse_sign_in(None, LOGOUT, error, None).await),
             // Taking away does not wait for the store. The provider is told to send it again.
             Err(_) => {
-                self.end_sessions(&named, SIGNED_OUT, None).await;
+                self.end_sessions(named, SIGNED_OUT, None).await;
                 return Err(SignInError::Unavailable);
             }
         }
-        Ok(self.end_sessions(&named, SIGNED_OUT, None).await)
+        Ok(self.end_sessions(named, SIGNED_OUT, None).await)
     }
 }

@@ -106,12 +106,7 @@ impl Administrator {
         Ok(SessionCookie { secret: plain, expires: session.expires, return_to: local_path(&code.return_to).to_owned() })
     }
 
-    async fn refuse_hand_off(
-        &self,
-        subject: Option<&SubjectId>,
-        cause: &str,
-        address: Option<IpAddr>,
-    ) -> HandOffError {
+    async fn refuse_hand_off(&self, subject: Option<&SubjectId>, cause: &str, address: Option<IpAddr>) -> HandOffError {
         match self.refuse_sign_in(subject, "hand-off", cause, address).await {
             SignInError::Unavailable => HandOffError::Unavailable,
             SignInError::Refused | SignInError::StepUpNeeded => HandOffError::Invalid,

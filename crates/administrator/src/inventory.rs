@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use countersign_model::{
-    DeviceId, DeviceState, Group, GroupId, Resource, ResourceId, Segment, SegmentId, Signal, SignalKind, Source, Subject,
-    SubjectId, SubjectState,
+    DeviceId, DeviceState, Group, GroupId, Resource, ResourceId, Segment, SegmentId, Signal, SignalKind, Source,
+    Subject, SubjectId, SubjectState,
 };
 use countersign_store::{Change, KeyRecord, SessionRecord};
 

@@ -56,8 +56,7 @@ fn origin(address: IpAddr) -> Origin {
 
 impl<T> OneTime<T> {
     pub(crate) fn new(lifetime: Duration) -> Self {
-        let table =
-            Table { entries: HashMap::new(), addresses: HashMap::new(), ranks: BTreeSet::new(), next: 0 };
+        let table = Table { entries: HashMap::new(), addresses: HashMap::new(), ranks: BTreeSet::new(), next: 0 };
         Self { lifetime, table: Mutex::new(table) }
     }
 

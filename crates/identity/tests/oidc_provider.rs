@@ -1,138 +1,43 @@
-//! Sign-in, forgeries and logout against a real, certified OpenID provider: npm `oidc-provider`, in
-//! `tests/oidc-provider` at the root of the repository. The attacks in detail are in the unit tests, with a scripted
+//! Sign-in, forgeries and logout against real OpenID providers: npm `oidc-provider`, which is certified, and
+//! LemonLDAP::NG, which is of an older kind; both in `tests` at the root of the repository. The attacks in detail are in the unit tests, with a scripted
 //! provider; here the question is whether the two sides understand each other.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
-use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::ops::Deref;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use countersign_identity::oidc::{
     AuthenticationDemand, Callback, FederatedIdentity, HttpClient, MethodMapping, OidcError, Provider,
     ProviderSettings, TokenFault,
 };
 use countersign_model::{AuthenticationMethod, CredentialSecret, Timestamp};
-use http::header::{COOKIE, LOCATION, SET_COOKIE};
-use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
-
-const REDIRECT: &str = "http://countersign.localhost:8080/sign-in/federated/callback";
+use countersign_testkit::ProviderProcess;
+use countersign_testkit::provider::REDIRECT;
 
 /// Nothing here takes a second; a provider that does not answer must not hold up the whole run.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The provider's process. It ends with its standard input, so it does not outlive a test that is killed.
-struct RealProvider {
-    child: Child,
-    _stdin: ChildStdin,
-    /// Kept open: a process that writes into a closed pipe ends.
-    _stdout: BufReader<ChildStdout>,
-    settings: ProviderSettings,
-    browser: Client<HttpConnector, Full<Bytes>>,
-}
+struct RealProvider(ProviderProcess);
 
-impl Drop for RealProvider {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+impl Deref for RealProvider {
+    type Target = ProviderProcess;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
 }
 
 impl RealProvider {
-    fn start() -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oidc-provider");
-        assert!(
-            folder.join("node_modules/oidc-provider").is_dir(),
-            "the OpenID provider is not installed: run `npm ci` in tests/oidc-provider (or `cargo xtask setup`)"
-        );
-        let mut child = Command::new("node")
-            .args(["server.mjs", &format!("--redirect={REDIRECT}")])
-            .current_dir(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("this test needs Node.js 20 or later as `node`: {error}"));
-        let stdin = child.stdin.take().unwrap();
-        // The line comes, or the process ends and the pipe with it: this does not hang.
-        let mut line = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        stdout.read_line(&mut line).unwrap();
-        let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| {
-            panic!(
-                "the OpenID provider did not start: run `npm ci` in tests/oidc-provider, then `node server.mjs` there"
-            )
-        });
-        let text = |name: &str| told.get(name).and_then(Value::as_str).unwrap().to_owned();
+    async fn discover(&self) -> Provider {
         let settings = ProviderSettings {
-            issuer: text("issuer"),
-            client_id: text("client_id"),
-            client_secret: Some(CredentialSecret::new(text("client_secret"))),
+            issuer: self.issuer.clone(),
+            client_id: self.client_id.clone(),
+            client_secret: Some(CredentialSecret::new(self.client_secret.clone())),
             redirect_uri: REDIRECT.to_owned(),
             scopes: ["email", "profile"].map(str::to_owned).into(),
             methods: MethodMapping::default(),
         };
-        Self {
-            child,
-            _stdin: stdin,
-            _stdout: stdout,
-            settings,
-            browser: Client::builder(TokioExecutor::new()).build_http(),
-        }
-    }
-
-    async fn discover(&self) -> Provider {
-        Provider::discover(self.settings.clone(), HttpClient::new(None).unwrap(), now()).await.unwrap()
-    }
-
-    async fn send(&self, method: &str, url: &str, cookies: &BTreeMap<String, String>) -> Response<Bytes> {
-        let cookies: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut request = Request::builder().method(method).uri(url);
-        if !cookies.is_empty() {
-            request = request.header(COOKIE, cookies.join("; "));
-        }
-        let response = self.browser.request(request.body(Full::default()).unwrap()).await.unwrap();
-        let (head, body) = response.into_parts();
-        Response::from_parts(head, body.collect().await.unwrap().to_bytes())
-    }
-
-    /// A person's browser: follows the provider's redirects until it is sent back to us.
-    async fn visit(&self, start: &str) -> String {
-        let mut url = start.to_owned();
-        let mut cookies = BTreeMap::new();
-        for _ in 0..12 {
-            if let Some(query) = url.strip_prefix(REDIRECT) {
-                return query.trim_start_matches('?').to_owned();
-            }
-            let response = self.send("GET", &url, &cookies).await;
-            for cookie in response.headers().get_all(SET_COOKIE) {
-                let pair = cookie.to_str().unwrap().split(';').next().unwrap();
-                let (name, value) = pair.split_once('=').unwrap();
-                cookies.insert(name.to_owned(), value.to_owned());
-            }
-            let Some(location) = response.headers().get(LOCATION) else {
-                panic!("{} at {url}: {}", response.status(), String::from_utf8_lossy(response.body()));
-            };
-            let location = location.to_str().unwrap();
-            url = if location.starts_with('/') {
-                format!("{}{location}", self.settings.issuer)
-            } else {
-                location.to_owned()
-            };
-        }
-        panic!("the provider redirects in circles");
-    }
-
-    async fn control(&self, path: &str) -> String {
-        let response = self.send("POST", &format!("{}{path}", self.settings.issuer), &BTreeMap::new()).await;
-        String::from_utf8(response.into_body().to_vec()).unwrap()
+        Provider::discover(settings, HttpClient::new(None).unwrap(), now()).await.unwrap()
     }
 
     async fn sign_in(
@@ -154,8 +59,39 @@ fn now() -> Timestamp {
 
 #[tokio::test]
 async fn a_real_provider_is_understood_and_its_forgeries_are_not_believed() {
-    let real = RealProvider::start();
+    let real = RealProvider(ProviderProcess::oidc_provider());
     tokio::time::timeout(PATIENCE, whole_story(&real)).await.unwrap();
+}
+
+/// It offers the algorithm `none` and PKCE `plain`, does not name itself in the callback, and knows no back-channel logout.
+#[tokio::test]
+async fn a_provider_of_the_older_kind_is_understood() {
+    let real = RealProvider(ProviderProcess::lemonldap_ng());
+    tokio::time::timeout(PATIENCE, older_kind(&real)).await.unwrap();
+}
+
+async fn older_kind(real: &RealProvider) {
+    let provider = real.discover().await;
+    for fresh in [false, true] {
+        let demand = AuthenticationDemand { fresh, ..AuthenticationDemand::default() };
+        let identity = real.sign_in(&provider, &demand).await.unwrap();
+        assert_eq!((identity.issuer.as_str(), identity.subject.as_str()), (real.issuer.as_str(), "rtyler"));
+        assert_eq!(identity.email.as_deref(), Some("rtyler@badwolf.org"));
+        assert!(!identity.email_verified, "it does not say so");
+        assert!(identity.auth_time.is_some());
+        assert_eq!(identity.methods.len(), 1, "a password is federated and nothing more: {:?}", identity.methods);
+    }
+    code_replay(real, &provider).await;
+    // A code that was made for another browser: the verifier is another.
+    let (theirs, _) = provider.begin(&AuthenticationDemand::default(), now()).unwrap();
+    let (_, ours) = provider.begin(&AuthenticationDemand::default(), now()).unwrap();
+    let query = real.visit(theirs.as_str()).await;
+    let code = query.split('&').find(|pair| pair.starts_with("code=")).unwrap();
+    let injected = Callback::parse(&format!("{code}&state={}", ours.state())).unwrap();
+    assert_eq!(provider.finish(injected, ours, now()).await, Err(OidcError::Code));
+    let (url, flow) = provider.begin(&AuthenticationDemand::default(), now()).unwrap();
+    let query = real.visit(url.as_str()).await.replace("state=", "state=x");
+    assert_eq!(provider.finish(Callback::parse(&query).unwrap(), flow, now()).await, Err(OidcError::State));
 }
 
 async fn whole_story(real: &RealProvider) {

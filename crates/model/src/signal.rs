@@ -36,7 +36,6 @@ pub enum SignalKind {
     ResourcePut { resource: Resource },
     ResourceRemoved { id: ResourceId },
     SegmentPut { segment: Segment },
-    /// Refused while a resource is in it.
     SegmentRemoved { id: SegmentId },
 }
 

@@ -1,5 +1,6 @@
 //! What tests of several crates share: a clock that is turned by hand and, behind the feature `system`, the whole
-//! system in one process; behind `provider`, an OpenID provider that can be made to lie, and real ones. Not part of the product.
+//! system in one process; behind `provider`, an OpenID provider that can be made to lie, and real ones. Not part of the
+//! product.
 
 mod clock;
 #[cfg(feature = "provider")]

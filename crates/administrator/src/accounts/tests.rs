@@ -3,8 +3,12 @@
 //! ledger, the embedded store and a clock that is turned by hand.
 
 mod acts;
+mod federated;
 mod fixture;
 mod hand_off;
+mod logout;
 mod machines;
 mod passkeys;
+mod real_provider;
+mod refusals;
 mod sessions;

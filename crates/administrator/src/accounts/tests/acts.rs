@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use countersign_identity::software_passkey::SoftwarePasskey;
-use countersign_model::{Group, GroupId, Route, Source, Subject, SubjectId, SubjectState, Upstream};
+use countersign_model::{
+    Group, GroupId, Route, Segment, SegmentId, Source, Subject, SubjectId, SubjectState, Upstream,
+};
 
 use super::fixture::{House, ORIGIN, actor, client, human, subject};
 use super::hand_off::wiki;
@@ -163,4 +165,43 @@ async fn a_break_in_brings_an_owner_back_and_is_recorded() {
     house.turn(Duration::from_secs(3600));
     assert!(house.administrator.begin_enrolment(&link.secret, &client()).await.is_err());
     assert_eq!(house.acts().await.iter().filter(|verb| *verb == "break-in").count(), 2);
+}
+
+#[tokio::test]
+async fn a_segment_goes_when_nothing_is_in_it() {
+    let house = House::new().await;
+    let them = &house.administrator;
+    let inside = SegmentId::new("inside").unwrap();
+    let segment = Segment { id: inside.clone(), display_name: "Inside".to_owned(), source: Source::Configuration };
+    let mut resource = wiki("wiki", "wiki.localhost", "http://127.0.0.1:3000");
+    resource.segment = Some(inside.clone());
+    let resources = vec![resource.clone()];
+    let full = Bundle { segments: vec![segment.clone()], resources, ..Bundle::default() };
+    let report = them.apply(full.clone(), &actor(), false).await.unwrap();
+    assert_eq!(report.created, ["segment inside", "resource wiki"]);
+    assert!(matches!(them.remove_segment(&inside, &actor()).await, Err(ActError::Refused(_))), "in use");
+    let without = Bundle { segments: Vec::new(), ..full.clone() };
+    assert!(matches!(them.apply(without, &actor(), false).await, Err(ActError::Refused(_))), "in use by the bundle");
+    // Somebody else's resource is in it, and stays.
+    let mut other = wiki("other", "other.localhost", "http://127.0.0.1:3001");
+    other.segment = Some(inside.clone());
+    them.put_resource(other.clone(), &actor()).await.unwrap();
+    let refused = them.apply(Bundle::default(), &actor(), false).await;
+    assert_eq!(refused, Err(ActError::Refused("segment inside: resource other is in it".to_owned())));
+    assert_eq!(them.segments(), [segment], "and nothing else of the bundle is in force");
+    other.segment = None;
+    them.put_resource(other, &actor()).await.unwrap();
+    let report = them.apply(Bundle::default(), &actor(), false).await.unwrap();
+    assert_eq!(report.removed, ["segment inside", "resource wiki"]);
+    assert!(them.segments().is_empty() && house.store.segments().unwrap().is_empty());
+    let again = them.apply(Bundle::default(), &actor(), false).await.unwrap();
+    assert!(again.removed.is_empty(), "it converges");
+    // The same by hand.
+    assert!(matches!(them.remove_segment(&inside, &actor()).await, Err(ActError::NotFound(_))));
+    them.apply(full, &actor(), false).await.unwrap();
+    resource.segment = None;
+    them.put_resource(resource, &actor()).await.unwrap();
+    them.remove_segment(&inside, &actor()).await.unwrap();
+    assert!(house.store.segments().unwrap().is_empty());
+    assert!(house.acts().await.contains(&"segment.remove".to_owned()));
 }

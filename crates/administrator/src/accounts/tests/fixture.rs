@@ -3,44 +3,35 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use countersign_device::Authority;
 use countersign_identity::assertion::Signer;
 use countersign_identity::passkey::{Passkeys, Url};
 use countersign_identity::software_passkey::SoftwarePasskey;
+use countersign_lease::{Gate, Lease};
 use countersign_ledger::{EntryBody, Ledger, Options, SigningKey};
 use countersign_model::{
-    Clock, Credential, CredentialSecret, DeviceEvidence, DeviceId, GroupId, Source, Subject, SubjectId, SubjectKind,
-    SubjectState, Timestamp, Wait,
+    AccessRequest, Action, ActionClass, Clock, Credential, CredentialSecret, DeviceEvidence, DeviceId,
+    EnforcementPoint, GroupId, ResourceId, Source, Subject, SubjectId, SubjectKind, SubjectState, Timestamp,
 };
 use countersign_policy::{PolicySet, SourceFile, Symbols};
 use countersign_store::{SqliteStore, Store};
+use countersign_testkit::ManualClock;
 use serde_json::Value;
 
-use crate::accounts::{AccountParts, Client};
+use crate::accounts::{AccountParts, Client, ProviderParts};
 use crate::sessions::{CredentialFault, Presented, Resolved};
 use crate::{Actor, Administrator, Parts, Settings, SignedIn};
 
 pub(super) const CONTROL: &str = "countersign.localhost";
+/// When the tests happen.
+pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 pub(super) const ORIGIN: &str = "http://countersign.localhost:8080";
-
-#[derive(Debug)]
-pub(super) struct HandClock(AtomicI64);
-
-impl Clock for HandClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
-    }
-    fn wait_until(&self, _: Timestamp) -> Wait<'_> {
-        Box::pin(std::future::pending())
-    }
-}
 
 pub(super) struct House {
     pub(super) administrator: Administrator,
-    pub(super) clock: Arc<HandClock>,
+    pub(super) clock: Arc<ManualClock>,
     pub(super) operator: Signer,
     pub(super) store: Arc<dyn Store>,
     pub(super) ledger: Ledger,
@@ -60,14 +51,20 @@ fn policies() -> (Arc<Symbols>, PolicySet) {
     (symbols, set)
 }
 
-fn start(store: &Arc<dyn Store>, ledger: &Ledger, clock: &Arc<HandClock>, operator: &Signer) -> Administrator {
+fn start(
+    store: &Arc<dyn Store>,
+    ledger: &Ledger,
+    clock: &Arc<ManualClock>,
+    operator: &Signer,
+    providers: Vec<ProviderParts>,
+) -> Administrator {
     let (symbols, policies) = policies();
     let accounts = AccountParts {
         passkeys: Some(Passkeys::new(CONTROL, &[Url::parse(ORIGIN).unwrap()], "Countersign").unwrap()),
         operator: Some(operator.public_key().clone()),
         origins: vec![ORIGIN.to_owned()],
         device_authority: Some(Arc::new(Authority::create(clock.now(), "test").unwrap())),
-        providers: Vec::new(),
+        providers,
     };
     Administrator::start(Parts {
         store: Arc::clone(store),
@@ -75,7 +72,7 @@ fn start(store: &Arc<dyn Store>, ledger: &Ledger, clock: &Arc<HandClock>, operat
         symbols,
         policies,
         settings: Settings::default(),
-        clock: Arc::<HandClock>::clone(clock),
+        clock: Arc::<ManualClock>::clone(clock),
         accounts,
         node: "test".to_owned(),
     })
@@ -84,13 +81,17 @@ fn start(store: &Arc<dyn Store>, ledger: &Ledger, clock: &Arc<HandClock>, operat
 
 impl House {
     pub(super) async fn new() -> Self {
+        Self::with_providers(NOW, Vec::new()).await
+    }
+
+    pub(super) async fn with_providers(now: Timestamp, providers: Vec<ProviderParts>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let key = SigningKey::from_seed([3; 32]);
         let ledger = Ledger::open(directory.path(), Options::new("test.example/log", key)).unwrap();
         let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory().unwrap());
-        let clock = Arc::new(HandClock(AtomicI64::new(1_800_000_000_000)));
+        let clock = Arc::new(ManualClock::new(now));
         let operator = Signer::from_seed(&[5; 32]);
-        let administrator = start(&store, &ledger, &clock, &operator);
+        let administrator = start(&store, &ledger, &clock, &operator, providers);
         let house = Self { administrator, clock, operator, store, ledger, _directory: directory };
         house.put(&human("olivia"), &["owners"]).await;
         house
@@ -98,11 +99,11 @@ impl House {
 
     /// The same store and ledger, with everything in memory made anew.
     pub(super) fn restart(&mut self) {
-        self.administrator = start(&self.store, &self.ledger, &self.clock, &self.operator);
+        self.administrator = start(&self.store, &self.ledger, &self.clock, &self.operator, Vec::new());
     }
 
     pub(super) fn turn(&self, by: Duration) {
-        self.clock.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+        self.clock.advance(by);
     }
 
     pub(super) async fn put(&self, id: &SubjectId, groups: &[&str]) {
@@ -170,6 +171,30 @@ impl House {
         let mut entries: Vec<_> = self.ledger.scan_back(self.ledger.size()).map(|it| it.unwrap().1.body).collect();
         entries.reverse();
         entries
+    }
+
+    /// Why somebody was turned away last: method and cause.
+    pub(super) async fn last_refusal(&self) -> (Option<SubjectId>, String, String) {
+        let refusal = |body| match body {
+            EntryBody::SignInRefused { subject, method, cause, .. } => Some((subject, method, cause)),
+            _ => None,
+        };
+        self.recorded().await.into_iter().rev().find_map(refusal).unwrap()
+    }
+
+    /// A live access to `resource` with a session's cookie for the control host.
+    pub(super) async fn open(&self, cookie: &CredentialSecret, client: &Client, resource: &str) -> Lease {
+        let request = AccessRequest {
+            point: EnforcementPoint { node: "test".to_owned(), channel: "http/1.1" },
+            credential: Credential::SessionCookie { secret: cookie.clone(), host: CONTROL.to_owned() },
+            device: client.device.clone(),
+            action: Action::http(ActionClass::Read),
+            resource: Some(ResourceId::new(resource).unwrap()),
+            address: client.address,
+            encrypted: true,
+            http: None,
+        };
+        Gate::new(Arc::new(self.administrator.clone())).open(request).await.unwrap()
     }
 
     /// The verbs of the acts that were recorded.
