@@ -247,7 +247,9 @@ pub enum DecodeError {
 impl Entry {
     pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         let line = Written { v: VERSION, at: self.at, body: &self.body };
-        let bytes = serde_json::to_vec(&line).map_err(|error| EncodeError::Json(error.to_string()))?;
+        // Room for a usual decision at once: growing into it would copy it several times.
+        let mut bytes = Vec::with_capacity(1536);
+        serde_json::to_writer(&mut bytes, &line).map_err(|error| EncodeError::Json(error.to_string()))?;
         if bytes.len() > MAX_ENTRY {
             return Err(EncodeError::TooLong(bytes.len()));
         }

@@ -53,7 +53,7 @@ impl Options {
     }
 }
 
-/// Why a ledger does not open. None of these has changed anything.
+/// Why a ledger does not open. But for [`Io`](Self::Io), after which opening may be tried again, none has changed anything.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("the ledger is open for writing in another process")]
