@@ -43,7 +43,7 @@ pub struct Control {
 
 #[derive(Debug, Clone)]
 enum OperatorOrKey {
-    Operator(Signer),
+    Operator(Box<Signer>),
     Key(CredentialSecret),
 }
 
@@ -86,7 +86,7 @@ impl Control {
         let host = running.origin.parse::<Uri>()?.host().unwrap_or_default().to_owned();
         let scheme = if running.local.encrypted { "https" } else { "http" };
         let base = format!("{scheme}://{host}:{}", running.local.address.port());
-        let credential = Some(OperatorOrKey::Operator(directory.operator_signer()?));
+        let credential = Some(OperatorOrKey::Operator(Box::new(directory.operator_signer()?)));
         Ok(Self { dialler, origin: base.clone(), base, credential, clock: Arc::new(SystemClock) })
     }
 

@@ -17,7 +17,7 @@ pub(crate) async fn start() -> SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let service = hyper::service::service_fn(|request| async { Ok::<_, Infallible>(answer(&request)) });
+            let service = hyper::service::service_fn(|request| async move { Ok::<_, Infallible>(answer(&request)) });
             let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             tokio::spawn(serving);
         }

@@ -35,7 +35,7 @@ async fn a_policy_with_a_mistake_never_replaces_a_good_set() {
     std::fs::write(&extra, "@id(\"x\")\npermit(principal, action, resource) when { context.nonsense };\n").unwrap();
     reloader.reload(&test.system).await;
     assert_eq!(test.system.administrator().policies().hash(), before);
-    let good = "@id(\"nothing-public\")\n@owner(\"security\")\n@review_by(\"2099-01-01\")\n\
+    let good = "@id(\"nothing-public\")\n@owner(\"security\")\n@review_by(\"2099-01-01\")\n@remedy(\"Wait.\")\n\
                 forbid(principal, action, resource) when { resource.kind == \"http\" && resource.tier == \"public\" };\n";
     std::fs::write(&extra, good).unwrap();
     reloader.reload(&test.system).await;
