@@ -4,14 +4,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use http::Method;
+use hyper::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::common::command::{Command, ExtensionCommand};
 use thirtyfour::prelude::*;
 
 use crate::chromedriver::{Chromedriver, Wire};
-use crate::until;
+use crate::{patiently, until};
 
 #[derive(Debug)]
 pub(crate) struct Browser {
@@ -55,7 +55,7 @@ impl Browser {
             wanted.add_arg(flag).unwrap();
         }
         for log in ["browser", "performance"] {
-            wanted.set_logging_prefs(log, LoggingPrefsLogLevel::All).unwrap();
+            wanted.set_logging_prefs(log, thirtyfour::LoggingPrefsLogLevel::All).unwrap();
         }
         let driver = WebDriver::builder(chromedriver.url(), wanted).client(Wire::new()).await.expect("chromium starts");
         let browser = Self { driver, _profile: profile };
@@ -109,15 +109,8 @@ impl Browser {
 
     /// Waits until these words can be read on the page.
     pub(crate) async fn see(&self, words: &str) {
-        let last = std::cell::RefCell::new(String::new());
-        let look = async || {
-            *last.borrow_mut() = self.page().await;
-            last.borrow().contains(words).then_some(())
-        };
-        let seen = tokio::time::timeout(crate::PATIENCE, until(words, look)).await;
-        if seen.is_err() {
-            let url = self.url().await;
-            panic!("{words:?} is not to be read at {url}, but this:\n{}", last.borrow());
+        if patiently(async || self.page().await.contains(words).then_some(())).await.is_none() {
+            panic!("{words:?} is not to be read at {}, but this:\n{}", self.url().await, self.page().await);
         }
     }
 
@@ -132,9 +125,8 @@ impl Browser {
 
     /// Clicks the button, link or fold that says this.
     pub(crate) async fn press(&self, words: &str) {
-        let path = format!(
-            "//*[self::a or self::button[not(@disabled)] or self::summary][normalize-space()=\"{words}\"]"
-        );
+        let path =
+            format!("//*[self::a or self::button[not(@disabled)] or self::summary][normalize-space()=\"{words}\"]");
         self.click(By::XPath(path)).await;
     }
 
@@ -244,7 +236,8 @@ impl Browser {
             let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
             self.devtools("Emulation.setEmulatedMedia", media).await;
             for (size, width, height) in [("desktop", 1280, 900), ("phone", 390, 844)] {
-                let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"});
+                let metrics =
+                    json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"});
                 self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
                 let file = Path::new(&directory).join(format!("{name}-{size}-{scheme}.png"));
                 self.driver.screenshot(&file).await.unwrap();

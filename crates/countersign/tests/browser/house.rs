@@ -27,7 +27,7 @@ pub(crate) struct House {
     // Dropped in this order: nobody talks to something that is gone.
     chromedriver: Chromedriver,
     up: Child,
-    application: Application,
+    _application: Application,
     directory: TempDir,
     pub(crate) domain: &'static str,
     port: u16,
@@ -42,7 +42,9 @@ impl House {
         let port = free_port();
         let upstream = application.address();
         let resource = |id: &str, tier: &str| {
-            format!("[[resource]]\nid = \"{id}\"\nupstream = \"http://{upstream}\"\ntier = \"{tier}\"\nwriters = [\"staff\"]\n")
+            format!(
+                "[[resource]]\nid = \"{id}\"\nupstream = \"http://{upstream}\"\ntier = \"{tier}\"\nwriters = [\"staff\"]\n"
+            )
         };
         let configuration = format!(
             "version = 1\norganisation = \"Acme\"\ndomain = \"{domain}\"\npolicies = \"policies\"\n\
@@ -71,7 +73,7 @@ impl House {
             .spawn()
             .expect("the program starts");
         let said = up.stdout.take().unwrap();
-        let mut house = Self { chromedriver, up, application, directory, domain, port, owner_link: None };
+        let mut house = Self { chromedriver, up, _application: application, directory, domain, port, owner_link: None };
         // What `up` prints has a blank line after the invitation. The rest is read on, so that it never blocks.
         let mut lines = BufReader::new(said).lines().map_while(Result::ok);
         let link = lines.by_ref().map(|line| line.trim().to_owned()).find(|line| line.contains("/invite#"));
@@ -136,7 +138,9 @@ impl House {
 fn program(directory: &Path) -> Command {
     let mut program = Command::new(PROGRAM);
     program.current_dir(directory).env_remove("COUNTERSIGN_SERVER").env_remove("COUNTERSIGN_API_KEY");
-    program.env("COUNTERSIGN_CONFIG", directory.join("countersign.toml")).env("COUNTERSIGN_DATA", directory.join("data"));
+    program
+        .env("COUNTERSIGN_CONFIG", directory.join("countersign.toml"))
+        .env("COUNTERSIGN_DATA", directory.join("data"));
     program
 }
 

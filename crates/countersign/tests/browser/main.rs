@@ -27,14 +27,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at the page.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// Looks until there is something to see.
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+/// Looks until there is something to see, or for as long as is reasonable.
+async fn patiently<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(seen) = look().await {
-            return seen;
+        match look().await {
+            None if Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN).await,
+            seen => return seen,
         }
-        assert!(Instant::now() < deadline, "waited for this in vain: {what}");
-        tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+/// The same, where nothing to see is a failure.
+async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    patiently(look).await.unwrap_or_else(|| panic!("waited for this in vain: {what}"))
 }

@@ -12,7 +12,8 @@ impl Browser {
     async fn uses_application(&self, place: &str) {
         assert_eq!(self.words("#place").await, place);
         let first: u64 = self.words("#ticks").await.parse().unwrap();
-        until("the next tick", async || (self.words("#ticks").await.parse::<u64>().unwrap() > first).then_some(())).await;
+        until("the next tick", async || (self.words("#ticks").await.parse::<u64>().unwrap() > first).then_some(()))
+            .await;
         assert_eq!(self.words("#socket").await, "open");
     }
 
@@ -67,14 +68,18 @@ async fn a_person_enrols_and_opens_applications_each_with_the_proof_that_it_need
     let names: Vec<&str> = cookies.iter().map(|cookie| cookie.name.as_str()).collect();
     assert_eq!(names, ["__Host-countersign"], "one cookie of ours, and the nonce is gone");
     let cookie = serde_json::to_value(&cookies[0]).unwrap();
-    assert_eq!((&cookie["httpOnly"], &cookie["secure"], &cookie["sameSite"]), (&true.into(), &true.into(), &"Lax".into()));
+    assert_eq!(
+        (&cookie["httpOnly"], &cookie["secure"], &cookie["sameSite"]),
+        (&true.into(), &true.into(), &"Lax".into())
+    );
     assert_eq!(cookie["path"], "/");
     assert_eq!(owner.script("return document.cookie").await, Value::String(String::new()));
 
     // From the portal by a click.
     owner.go(&house.control("/")).await;
     owner.press("Open blog").await;
-    owner.see("You are human:owner").await;
+    // Public: it asks nobody to sign in at its host.
+    owner.see("You are anonymous, at /").await;
 
     // A crown jewel: no proof that a browser could give now opens it, and the page says in plain words what would.
     owner.go(&house.at("vault", "/secrets")).await;
@@ -82,6 +87,8 @@ async fn a_person_enrols_and_opens_applications_each_with_the_proof_that_it_need
     owner.see("What you can do").await;
     owner.see("Use a managed device").await;
     owner.picture("denied").await;
+    owner.press("Go to your applications").await;
+    owner.see("Not open at the moment").await;
 
     // The proof grows old: payroll asks for a fresh one, and then opens at the place that was asked for.
     let payroll = house.at("payroll", "/slips?month=11");
@@ -202,7 +209,9 @@ async fn the_console_shows_each_decision_as_it_is_made_and_proves_it() {
     let row = "//tr[contains(.,'/looked-at') and contains(.,'allowed')]//a".to_owned();
     owner.click(By::XPath(row)).await;
     owner.see("human:bea → wiki").await;
-    for words in ["What was asked", "How they proved it", "From where", "Facts that were read", "writers-write", "Ledger entry"] {
+    for words in
+        ["What was asked", "How they proved it", "From where", "Facts that were read", "writers-write", "Ledger entry"]
+    {
         owner.see(words).await;
     }
     // A checkpoint follows the entry; the page is the same one, asked for again.
@@ -279,8 +288,13 @@ async fn an_invited_person_sees_what_is_theirs_and_nothing_else() {
     bea.click(By::XPath("//li[contains(.,'My device')]//summary[normalize-space()='Remove']".to_owned())).await;
     bea.press("Remove the passkey").await;
     // The session was made with it, and ends with it; the other one signs in.
+    bea.see("You are signed out").await;
+    bea.picture("ended").await;
+    bea.press("Go to your applications").await;
     bea.waits_at_sign_in().await;
     bea.sign_in().await;
+    bea.see("My applications").await;
+    bea.press("Passkeys").await;
     bea.see("Blue key").await;
     assert!(!bea.page().await.contains("My device"), "the removed passkey is still there");
 
@@ -305,18 +319,25 @@ async fn a_page_of_another_host_of_the_same_domain_may_nothing() {
     let act = act.as_str().unwrap().to_owned();
 
     owner.go(&house.at("blog", "/")).await;
-    owner.see("You are human:owner").await;
+    owner.see("You are anonymous").await;
     owner.events().await;
     let socket = house.at("wiki", "/ticker").replace("http", "ws");
-    owner.script(&format!("const s = new WebSocket({socket:?}); s.onclose = (e) => document.body.dataset.socket = e.code")).await;
+    owner
+        .script(&format!(
+            "const s = new WebSocket({socket:?}); s.onclose = (e) => document.body.dataset.socket = e.code"
+        ))
+        .await;
     until("the end of the foreign WebSocket", async || {
         (owner.script("return document.body.dataset.socket").await == "1006").then_some(())
     })
     .await;
     let mut events = owner.events().await;
-    let answered = events.iter().filter(|event| event["method"] == "Network.webSocketHandshakeResponseReceived");
-    let statuses: Vec<&Value> = answered.map(|event| &event["params"]["response"]["status"]).collect();
-    assert_eq!(statuses, [403], "a foreign WebSocket is refused before the application hears of it");
+    let failures = events.iter().filter(|event| event["method"] == "Network.webSocketFrameError");
+    let failures: Vec<&str> = failures.filter_map(|event| event["params"]["errorMessage"].as_str()).collect();
+    assert!(
+        failures.len() == 1 && failures[0].ends_with("Unexpected response code: 403"),
+        "a foreign WebSocket is refused before the application hears of it: {failures:?}"
+    );
 
     owner
         .script(&format!(

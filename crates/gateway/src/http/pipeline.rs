@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use countersign_lease::{Arrival, RefusalKind};
-use countersign_model::{AccessRequest, Action, ActionClass, DeviceEvidence, EnforcementPoint, HttpRequestFacts};
+use countersign_model::{
+    AccessRequest, Action, ActionClass, Credential, DeviceEvidence, EnforcementPoint, HttpRequestFacts,
+};
 use http::header::CONNECTION;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -57,7 +59,7 @@ pub(super) async fn answer(
     let Some(_place) = InFlight::enter(&node.in_flight, node.settings.limits.max_in_flight) else {
         metrics::counter!("countersign_http_requests_total", "channel" => "unread", "outcome" => "overloaded")
             .increment(1);
-        return Ok(No::Overloaded.response(form));
+        return Ok(No::Overloaded.response(form, &node.settings.issuer));
     };
     let (parts, body) = request.into_parts();
     let http2 = parts.version == Version::HTTP_2;
@@ -67,7 +69,7 @@ pub(super) async fn answer(
             tracing::debug!(%fault, "request refused unread");
             metrics::counter!("countersign_http_requests_total", "channel" => "unread", "outcome" => "ambiguous")
                 .increment(1);
-            return Ok(refused(&No::Fault(fault), form, http2));
+            return Ok(refused(&node, &No::Fault(fault), form, http2));
         }
     };
     let channel = request.channel;
@@ -88,7 +90,7 @@ pub(super) async fn answer(
     metrics::counter!("countersign_http_requests_total", "channel" => channel.name(), "outcome" => outcome)
         .increment(1);
     metrics::histogram!("countersign_http_response_head_seconds", "channel" => channel.name()).record(began.elapsed());
-    let response = served.unwrap_or_else(|no| refused(&no, form, http2));
+    let response = served.unwrap_or_else(|no| refused(&node, &no, form, http2));
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         facts.opened.set();
     }
@@ -96,8 +98,8 @@ pub(super) async fn answer(
 }
 
 /// The refusal; after a request that could not be read, nothing more is read from an HTTP/1 connection.
-fn refused(no: &No, form: Form, http2: bool) -> Response<Outgoing> {
-    let mut response = no.response(form);
+fn refused(node: &Node, no: &No, form: Form, http2: bool) -> Response<Outgoing> {
+    let mut response = no.response(form, &node.settings.issuer);
     if matches!(no, No::Fault(_)) && !http2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -141,6 +143,7 @@ async fn serve(
         // Nothing to look it up in; the authority refuses it by the resource that is missing.
         None => Action::http(if websocket { ActionClass::Connect } else { ActionClass::Write }),
     };
+    let known = matches!(credential, Credential::SessionCookie { .. });
     let asked = AccessRequest {
         point: EnforcementPoint { node: node.settings.node.clone(), channel: request.channel.name() },
         credential,
@@ -169,7 +172,7 @@ async fn serve(
             ) = (&refusal.kind, form)
             {
                 let control_host = &node.settings.control_host;
-                let detour = Detour { control_host, scheme, request, query: parts.uri.query(), nonce };
+                let detour = Detour { control_host, scheme, request, query: parts.uri.query(), nonce, known };
                 if let Some(response) = detour.response(&refusal, remedy) {
                     return Ok(response);
                 }

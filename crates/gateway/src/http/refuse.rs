@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use countersign_lease::{Refusal, RefusalKind, Revocation};
+use countersign_lease::{Refusal, RefusalKind, Revocation, RevocationCause};
 use countersign_model::{DecisionId, Need, Remedy};
 use http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -83,10 +83,11 @@ impl No {
         self.words().reason
     }
 
-    pub(super) fn response(&self, form: Form) -> Response<Outgoing> {
+    /// `home` is the control host's origin: from there a person finds the way again.
+    pub(super) fn response(&self, form: Form, home: &str) -> Response<Outgoing> {
         let words = self.words();
         let mut response = match form {
-            Form::Page { .. } => page(&words),
+            Form::Page { .. } => page(&words, home),
             Form::Problem => problem(&words),
             Form::Grpc => return grpc(&words),
         };
@@ -202,6 +203,14 @@ impl No {
                 ),
                 RefusalKind::Overloaded => Self::Overloaded.words(),
             },
+            Self::Revoked(decision, revocation) if revocation.cause == RevocationCause::SessionEnded => words(
+                StatusCode::FORBIDDEN,
+                7,
+                "revoked",
+                "You are signed out",
+                "The session that this page belonged to has ended. To go on, sign in again.",
+                Some(revocation.decision.unwrap_or(*decision)),
+            ),
             Self::Revoked(decision, revocation) => words(
                 StatusCode::FORBIDDEN,
                 7,
@@ -310,7 +319,7 @@ static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
     HeaderValue::try_from(policy).ok()
 });
 
-fn page(words: &Words<'_>) -> Response<Outgoing> {
+fn page(words: &Words<'_>, home: &str) -> Response<Outgoing> {
     let mut html = String::with_capacity(4096);
     let _ = write!(
         html,
@@ -335,6 +344,7 @@ fn page(words: &Words<'_>) -> Response<Outgoing> {
         }
         html.push_str("</section>");
     }
+    let _ = write!(html, "<p><a href=\"{}/\">Go to your applications</a></p>", escaped(home));
     if let Some(decision) = words.decision {
         let _ = write!(html, "<dl><dt>Decision</dt><dd><code>{decision}</code></dd></dl>");
     }

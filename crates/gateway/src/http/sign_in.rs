@@ -27,6 +27,8 @@ pub(super) struct Detour<'a> {
     pub(super) query: Option<&'a str>,
     /// The browser's nonce, if it is on its way to sign-in already, in another tab.
     pub(super) nonce: Option<String>,
+    /// Whether it brought a session cookie of this host.
+    pub(super) known: bool,
 }
 
 /// The nonce among the cookies, if it is one of ours.
@@ -48,7 +50,9 @@ impl Detour<'_> {
             Some(query) => format!("{}?{query}", request.path),
             None => request.path.clone(),
         };
-        let step_up = remedy.needs.contains(&Need::PhishingResistantSignIn);
+        // Who is new at this host may have proved enough at the control host a moment ago: they are asked for more only
+        // when they come back and it was not enough.
+        let step_up = self.known && remedy.needs.contains(&Need::PhishingResistantSignIn);
         let mut location = format!("{}://{}", self.scheme, self.control_host);
         if let Some(port) = request.port {
             location.push_str(&format!(":{port}"));

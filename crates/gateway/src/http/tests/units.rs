@@ -210,7 +210,7 @@ fn forwarding_is_believed_from_the_right_up_to_the_first_stranger() {
 }
 
 async fn text(no: &No, form: Form) -> (http::response::Parts, String) {
-    let (parts, body) = no.response(form).into_parts();
+    let (parts, body) = no.response(form, "http://countersign.localhost:8080").into_parts();
     (parts, String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap())
 }
 
