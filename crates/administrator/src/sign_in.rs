@@ -216,13 +216,22 @@ impl Administrator {
 
     /// Newest first.
     pub fn sessions(&self, filter: &SessionFilter) -> Vec<SessionView> {
-        let idle = self.settings().session_idle;
-        let now = self.now();
         let wanted = |session: &SessionRecord| {
             filter.subject.as_ref().is_none_or(|subject| *subject == session.subject)
                 && filter.device.as_ref().is_none_or(|device| Some(device) == session.device.as_ref())
         };
-        let view = |session: SessionRecord| SessionView {
+        self.0.accounts.sessions.sessions(wanted).into_iter().filter_map(|session| self.view_of(session)).collect()
+    }
+
+    /// One live session, without looking at the others.
+    pub fn session(&self, id: SessionId) -> Option<SessionView> {
+        self.view_of(self.0.accounts.sessions.session(id)?)
+    }
+
+    /// Nothing, where it is over.
+    fn view_of(&self, session: SessionRecord) -> Option<SessionView> {
+        let expires = session.expires.min(session.last_used.plus(self.settings().session_idle));
+        (self.now() < expires).then(|| SessionView {
             id: session.id,
             subject: session.subject,
             device: session.device,
@@ -231,10 +240,8 @@ impl Administrator {
             authenticated: session.authenticated,
             created: session.created,
             last_used: session.last_used,
-            expires: session.expires.min(session.last_used.plus(idle)),
+            expires,
             hosts: session.secrets.into_keys().collect(),
-        };
-        let views = self.0.accounts.sessions.sessions(wanted).into_iter().map(view);
-        views.filter(|session| now < session.expires).collect()
+        })
     }
 }

@@ -13,7 +13,7 @@ use countersign_model::{
 };
 
 use crate::leases::Live;
-use crate::world::{Counts, SubjectRecord};
+use crate::world::{Counts, DeviceRecord, SubjectRecord};
 use crate::{Administrator, built_in};
 
 /// A piece of a list that is sorted by id.
@@ -60,6 +60,16 @@ pub struct LeaseFilter {
     pub session: Option<SessionId>,
     pub device: Option<DeviceId>,
     pub resource: Option<ResourceId>,
+}
+
+impl LeaseFilter {
+    fn covers(&self, live: &Live) -> bool {
+        let it = &live.principal;
+        self.subject.as_ref().is_none_or(|subject| it.subject == *subject)
+            && self.session.is_none_or(|session| it.session == Some(session))
+            && (self.device.is_none() || it.device == self.device)
+            && self.resource.as_ref().is_none_or(|resource| it.resource == *resource)
+    }
 }
 
 /// A live lease.
@@ -197,6 +207,21 @@ impl Administrator {
         first(page, owned, |it| it.id().to_string()).into_iter().map(|record| record.device()).collect()
     }
 
+    /// Those whose id, name or owner contains `text`, which is in lower case; sorted by id, and no more than the page.
+    pub fn devices_containing(&self, page: &Page, text: &str) -> Vec<Device> {
+        let view = self.0.world.view();
+        let holds = |name: &str| name.to_lowercase().contains(text);
+        let fits =
+            |it: &DeviceRecord| holds(it.id().as_str()) || holds(it.display_name()) || holds(&it.owner().to_string());
+        let found = first(page, view.devices().filter(|it| fits(it)), |it| it.id().to_string());
+        found.into_iter().map(|record| record.device()).collect()
+    }
+
+    /// How many leases of the session are alive.
+    pub fn leases_of(&self, session: SessionId) -> usize {
+        self.0.leases.all().iter().filter(|live| live.principal.session == Some(session)).count()
+    }
+
     /// The posture of a device, judged now.
     pub fn assess(&self, device: &DeviceId) -> Option<Assessment> {
         let posture = self.0.world.view().device(device)?.posture();
@@ -241,14 +266,8 @@ impl Administrator {
     /// Live leases, newest first.
     pub fn leases(&self, filter: &LeaseFilter) -> Vec<LeaseView> {
         let all = self.0.leases.all();
-        let mut found: Vec<LeaseView> = all
-            .iter()
-            .map(|live| LeaseView::new(live))
-            .filter(|it| filter.subject.as_ref().is_none_or(|subject| it.subject == *subject))
-            .filter(|it| filter.session.is_none_or(|session| it.session == Some(session)))
-            .filter(|it| filter.device.is_none() || it.device == filter.device)
-            .filter(|it| filter.resource.as_ref().is_none_or(|resource| it.resource == *resource))
-            .collect();
+        let mut found: Vec<LeaseView> =
+            all.iter().filter(|live| filter.covers(live)).map(|live| LeaseView::new(live)).collect();
         found.sort_unstable_by(|a, b| b.opened.cmp(&a.opened).then_with(|| b.id.cmp(&a.id)));
         found
     }

@@ -84,36 +84,42 @@ function why(error) {
 
 // An invitation's secret stands after the '#': a browser never sends that part, so no log and no Referer holds it.
 const secret = location.hash.slice(1);
-const invited = document.querySelector("[data-invitation]");
-if (invited && secret) history.replaceState(null, "", location.pathname);
+const invited = document.querySelectorAll("[data-invitation]");
+if (invited.length && secret) history.replaceState(null, "", location.pathname);
+const complete = secret || !invited.length;
+const buttons = document.querySelectorAll("form[data-begin] button");
 
-for (const form of document.querySelectorAll("form[data-ceremony]")) {
-  const button = form.querySelector("button");
+async function run(form) {
   const ceremony = form.dataset.ceremony;
-  if (!window.PublicKeyCredential) {
+  const extra = form.hasAttribute("data-invitation") ? { secret } : {};
+  const fields = Object.fromEntries(new FormData(form));
+  const begun = await post(form.dataset.begin, { ...fields, ...extra });
+  // Without a ceremony it goes on elsewhere: at an identity provider.
+  if (!ceremony) return begun.location;
+  say("Follow what your browser asks you to do.");
+  const credential = ceremony === "create" ? await create(begun.options) : await get(begun.options);
+  const done = await post(form.dataset.finish, { ...fields, ceremony: begun.ceremony, credential });
+  return done.location;
+}
+
+for (const form of document.querySelectorAll("form[data-begin]")) {
+  if (form.dataset.ceremony && !window.PublicKeyCredential) {
+    form.hidden = true;
     say("This browser has no passkeys. Use a current browser, or another device.");
     continue;
   }
-  button.disabled = false;
+  form.querySelector("button").disabled = !complete;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    button.disabled = true;
-    say("Follow what your browser asks you to do.");
+    for (const button of buttons) button.disabled = true;
     try {
-      const fields = Object.fromEntries(new FormData(form));
-      const extra = form.hasAttribute("data-invitation") ? { secret } : {};
-      const begun = await post(form.dataset.begin, { ...fields, ...extra });
-      const credential = ceremony === "create" ? await create(begun.options) : await get(begun.options);
-      const done = await post(form.dataset.finish, { ...fields, ceremony: begun.ceremony, credential });
+      const location = await run(form);
       say("Done.");
-      location.assign(done.location);
+      window.location.assign(location);
     } catch (error) {
       say(why(error));
-      button.disabled = false;
+      for (const button of buttons) button.disabled = false;
     }
   });
 }
-if (invited && !secret) {
-  say("This link is not complete. Open it exactly as you received it.");
-  for (const button of invited.querySelectorAll("button")) button.disabled = true;
-}
+if (!complete) say("This link is not complete. Open it exactly as you received it.");

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use countersign_administrator::Disclosure;
 use countersign_model::{
     Action, ActionClass, Authentication, AuthenticationMethod, Circumstances, Decision, DeviceCircumstances,
-    DeviceState, HttpCircumstances, Methods, NetworkCircumstances, Question, Resource, ResourceKind, Tier,
+    DeviceState, HttpCircumstances, Methods, NetworkCircumstances, Question, Resource, ResourceId, ResourceKind, Tier,
     TimeCircumstances, ZoneName,
 };
 
@@ -62,9 +62,8 @@ pub(crate) async fn applications(site: &Site, caller: &Caller) -> Result<Vec<App
 /// Whether the caller could open the resource now, if need be after a step-up.
 pub(crate) async fn could_open(site: &Site, caller: &Caller, id: &str) -> Result<bool, Fault> {
     let circumstances = own_circumstances(site, caller).await?;
-    let resources = site.administrator().resources();
-    let found = resources.iter().find(|resource| resource.id.as_str() == id);
-    Ok(found.is_some_and(|resource| match decide(site, caller, &circumstances, resource) {
+    let found = ResourceId::new(id).ok().and_then(|id| site.administrator().resource(&id));
+    Ok(found.is_some_and(|resource| match decide(site, caller, &circumstances, &resource) {
         Decision::Allow(_) | Decision::Challenge(_) => true,
         Decision::Deny(_) => false,
     }))

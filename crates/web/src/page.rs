@@ -27,16 +27,29 @@ pub(crate) struct Shell {
     pub(crate) place: &'static str,
     pub(crate) now: Timestamp,
     pub(crate) done: Option<Done>,
+    /// Whether to show the way to the console. The console's own pages do not ask.
+    pub(crate) console: bool,
 }
 
 impl Shell {
     pub(crate) fn new(caller: &Caller, place: &'static str, now: Timestamp, done: Option<&str>) -> Self {
         let who = caller.principal.display_name.clone();
-        Self { who, place, now, done: done.and_then(Done::read) }
+        Self { who, place, now, done: done.and_then(Done::read), console: false }
     }
 
     pub(crate) fn at(&self, place: &str) -> bool {
         self.place == place
+    }
+
+    /// The place as its link says it, for the menu that is folded away.
+    pub(crate) fn place_name(&self) -> String {
+        let name = self.place.rsplit('/').next().unwrap_or_default();
+        let mut letters = name.chars();
+        match (self.place, letters.next()) {
+            ("/console", _) => "Overview".to_owned(),
+            (_, None) => "Applications".to_owned(),
+            (_, Some(first)) => format!("{}{}", first.to_ascii_uppercase(), letters.as_str()),
+        }
     }
 
     pub(crate) fn relative(&self, instant: &Timestamp) -> String {

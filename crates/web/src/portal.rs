@@ -5,7 +5,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
-use countersign_administrator::{Client, LeaseFilter, Page, PasskeyView, SessionFilter};
+use countersign_administrator::{Client, Page, PasskeyView, SessionFilter, SessionView};
 use countersign_model::{CredentialSecret, KeyId, SessionId};
 use serde::Deserialize;
 
@@ -16,7 +16,7 @@ use crate::extract::{Form, Json, PagePath, PageQuery};
 use crate::guard::Caller;
 use crate::page::{Done, Shell, done, encode, html};
 use crate::rows::{DeviceRow, KeyRow, SessionRow};
-use crate::sign_in::{Begun, FinishPasskey, person};
+use crate::sign_in::{Begun, FinishPasskey, passkeys_work, person};
 
 pub(crate) fn router() -> Router<Site> {
     Router::new()
@@ -40,15 +40,15 @@ pub(crate) struct After {
     pub(crate) done: Option<String>,
 }
 
-fn shell(site: &Site, caller: &Caller, place: &'static str, after: &After) -> Shell {
-    Shell::new(caller, place, site.now(), after.done.as_deref())
+async fn shell(site: &Site, caller: &Caller, place: &'static str, after: &After) -> Result<Shell, Fault> {
+    let console = explain::could_open(site, caller, "countersign-console").await?;
+    Ok(Shell { console, ..Shell::new(caller, place, site.now(), after.done.as_deref()) })
 }
 
 #[derive(askama::Template)]
 #[template(path = "portal/applications.html")]
 struct ApplicationsPage {
     shell: Shell,
-    console: bool,
     open: Vec<Application>,
     step_up: Vec<Application>,
     shut: Vec<Application>,
@@ -60,11 +60,9 @@ async fn applications(
     PageQuery(after): PageQuery<After>,
 ) -> Result<Response, PageFault> {
     let all = explain::applications(&site, &caller).await?;
-    let console = explain::could_open(&site, &caller, "countersign-console").await?;
     let of = |state: Openness| all.iter().filter(|one| one.state == state).cloned().collect();
     Ok(html(&ApplicationsPage {
-        shell: shell(&site, &caller, "/", &after),
-        console,
+        shell: shell(&site, &caller, "/", &after).await?,
         open: of(Openness::Open),
         step_up: of(Openness::StepUp),
         shut: of(Openness::Shut),
@@ -80,17 +78,21 @@ struct SessionsPage {
 
 fn my_sessions(site: &Site, caller: &Caller) -> Vec<SessionRow> {
     let filter = SessionFilter { subject: Some(caller.principal.subject.clone()), device: None };
-    let row = |view: countersign_administrator::SessionView| SessionRow {
+    let row = |view: SessionView| SessionRow {
         own: caller.principal.session == Some(view.id),
-        leases: site.administrator().leases(&LeaseFilter { session: Some(view.id), ..LeaseFilter::default() }).len(),
+        leases: site.administrator().leases_of(view.id),
         view,
     };
     site.administrator().sessions(&filter).into_iter().map(row).collect()
 }
 
-async fn sessions(State(site): State<Site>, caller: Caller, PageQuery(after): PageQuery<After>) -> Response {
+async fn sessions(
+    State(site): State<Site>,
+    caller: Caller,
+    PageQuery(after): PageQuery<After>,
+) -> Result<Response, PageFault> {
     let rows = if person(&caller) { my_sessions(&site, &caller) } else { Vec::new() };
-    html(&SessionsPage { shell: shell(&site, &caller, "/my/sessions", &after), rows })
+    Ok(html(&SessionsPage { shell: shell(&site, &caller, "/my/sessions", &after).await?, rows }))
 }
 
 async fn end_session(
@@ -98,7 +100,8 @@ async fn end_session(
     caller: Caller,
     PagePath(id): PagePath<SessionId>,
 ) -> Result<Response, PageFault> {
-    if !my_sessions(&site, &caller).iter().any(|row| row.view.id == id) {
+    let mine = |view: SessionView| view.subject == caller.principal.subject;
+    if !site.administrator().session(id).is_some_and(mine) {
         return Err(PageFault(Fault::Absent));
     }
     site.administrator().kill_session(id, &caller.actor()).await?;
@@ -112,19 +115,24 @@ struct DevicesPage {
     rows: Vec<DeviceRow>,
 }
 
-async fn devices(State(site): State<Site>, caller: Caller, PageQuery(after): PageQuery<After>) -> Response {
+async fn devices(
+    State(site): State<Site>,
+    caller: Caller,
+    PageQuery(after): PageQuery<After>,
+) -> Result<Response, PageFault> {
     let administrator = site.administrator();
     let settings = administrator.settings();
     let page = Page { after: None, limit: 100 };
     let mine = administrator.devices(&page, Some(&caller.principal.subject));
     let rows = mine.into_iter().map(|device| DeviceRow::new(device, &settings.posture, site.now())).collect();
-    html(&DevicesPage { shell: shell(&site, &caller, "/my/devices", &after), rows })
+    Ok(html(&DevicesPage { shell: shell(&site, &caller, "/my/devices", &after).await?, rows }))
 }
 
 #[derive(askama::Template)]
 #[template(path = "portal/passkeys.html")]
 struct PasskeysPage {
     shell: Shell,
+    works: bool,
     rows: Vec<PasskeyView>,
 }
 
@@ -138,7 +146,8 @@ async fn passkeys(
     PageQuery(after): PageQuery<After>,
 ) -> Result<Response, PageFault> {
     let rows = site.administrator().passkeys(&caller.principal.subject).await?;
-    Ok(html(&PasskeysPage { shell: shell(&site, &caller, "/my/passkeys", &after), rows }))
+    let works = passkeys_work(&caller);
+    Ok(html(&PasskeysPage { shell: shell(&site, &caller, "/my/passkeys", &after).await?, works, rows }))
 }
 
 #[derive(Deserialize)]
@@ -192,10 +201,14 @@ struct KeysPage {
     rows: Vec<KeyRow>,
 }
 
-async fn keys(State(site): State<Site>, caller: Caller, PageQuery(after): PageQuery<After>) -> Response {
+async fn keys(
+    State(site): State<Site>,
+    caller: Caller,
+    PageQuery(after): PageQuery<After>,
+) -> Result<Response, PageFault> {
     let mine = site.administrator().keys(Some(&caller.principal.subject));
     let rows = mine.into_iter().map(|view| KeyRow::new(view, "/my/keys")).collect();
-    html(&KeysPage { shell: shell(&site, &caller, "/my/keys", &after), rows })
+    Ok(html(&KeysPage { shell: shell(&site, &caller, "/my/keys", &after).await?, rows }))
 }
 
 async fn revoke_key(

@@ -128,6 +128,11 @@ impl DeviceRow {
         }
     }
 
+    /// Whether it has a name beside its id.
+    pub(crate) fn renamed(&self) -> bool {
+        self.device.display_name != self.device.id.as_str()
+    }
+
     pub(crate) fn compliant(&self) -> bool {
         self.requirements.assess(&self.device.posture, self.now).compliant()
     }

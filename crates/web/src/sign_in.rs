@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use countersign_administrator::{Ceremony, Client, SignedIn, local_path};
-use countersign_lease::HandOffError;
+use countersign_lease::{Arrival, HandOffError};
 use countersign_model::{CredentialSecret, DecisionId, SessionId, SubjectKind};
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Fault, PageFault};
 use crate::extract::{Json, PageQuery};
 use crate::guard::{Caller, origin};
-use crate::page::{Done, encode, html};
+use crate::page::{encode, html};
 use crate::{Site, assets};
 
 pub(crate) fn router() -> Router<Site> {
@@ -33,6 +33,7 @@ pub(crate) fn router() -> Router<Site> {
         .route("/invite", get(invite))
         .route("/invite/begin", post(begin_enrolment))
         .route("/invite/finish", post(finish_enrolment))
+        .route("/invite/federated/{provider}", post(federated::begin_enrolment))
         .route("/assets/{file}", get(assets::serve))
         .route("/.well-known/jwks.json", get(jwks))
 }
@@ -74,7 +75,6 @@ struct SignInPage {
     passkeys: bool,
     providers: Vec<ProviderLink>,
     decision: Option<DecisionId>,
-    done: Option<Done>,
 }
 
 #[derive(Debug)]
@@ -107,7 +107,14 @@ async fn page(
         })
         .collect();
     let decision = decision.and_then(|id| id.parse().ok());
-    Ok(html(&SignInPage { wish, step_up, target, passkeys: true, providers, decision, done: None }))
+    Ok(html(&SignInPage { wish, step_up, target, passkeys: passkeys_work(&caller), providers, decision }))
+}
+
+/// Browsers offer WebAuthn to pages that came encrypted or from this very machine, and to no other.
+pub(crate) fn passkeys_work(caller: &Caller) -> bool {
+    let Arrival { scheme, host, .. } = &caller.arrival;
+    let loopback = || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+    *scheme == "https" || host == "localhost" || host.ends_with(".localhost") || loopback()
 }
 
 /// Where to send somebody who has just proved who they are.
@@ -208,12 +215,20 @@ async fn signed_out() -> Response {
 
 #[derive(askama::Template)]
 #[template(path = "sign_in/invite.html")]
-struct InvitePage;
+struct InvitePage {
+    passkeys: bool,
+    providers: Vec<ProviderLink>,
+}
 
 /// The invitation's secret stands after the `#` of the link: no server, no log and no `Referer` sees it before the
 /// page's script posts it.
-async fn invite() -> Response {
-    html(&InvitePage)
+async fn invite(State(site): State<Site>, caller: Caller) -> Response {
+    let link = |provider: &crate::ProviderButton| ProviderLink {
+        name: provider.label.clone(),
+        url: format!("/invite/federated/{}", encode(&provider.name)),
+    };
+    let providers = site.settings().providers.iter().map(link).collect();
+    html(&InvitePage { passkeys: passkeys_work(&caller), providers })
 }
 
 #[derive(Deserialize)]

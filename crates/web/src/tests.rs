@@ -4,7 +4,13 @@
 //! policies, an in-memory store and a ledger in a temporary directory.
 
 mod api;
+mod devices;
+mod federated;
+mod forms;
+mod gallery;
 mod pages;
+mod palette;
+mod sign_in;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,15 +20,17 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
-use countersign_administrator::{AccountParts, Actor, Administrator, Parts, Settings, SystemClock};
+use countersign_administrator::{AccountParts, Actor, Administrator, Parts, ProviderParts, Settings, SystemClock};
+use countersign_device::Authority;
 use countersign_identity::passkey::{Passkeys, Url};
 use countersign_identity::software_passkey::SoftwarePasskey;
-use countersign_lease::{Arrival, Gate, Lease, Principal};
+use countersign_lease::{Arrival, Gate, Lease, Principal, Refusal};
 use countersign_ledger::{Ledger, Options, SigningKey};
 use countersign_model::{
-    AccessRequest, Action, ActionClass, Credential, CredentialSecret, DecisionId, Device, DeviceEvidence, DeviceId,
-    DeviceState, EnforcementPoint, Entitled, Fact, GroupId, HttpRequestFacts, PostureAspect, PostureValue, Resource,
-    ResourceId, ResourceKind, Route, Signal, SignalKind, Source, Subject, SubjectId, SubjectState, Tier, Upstream,
+    AccessRequest, Action, ActionClass, Clock as _, Credential, CredentialSecret, DecisionId, Device, DeviceEvidence,
+    DeviceId, DeviceState, EnforcementPoint, Entitled, Fact, GroupId, HttpRequestFacts, PostureAspect, PostureValue,
+    Resource, ResourceId, ResourceKind, Route, Signal, SignalKind, Source, Subject, SubjectId, SubjectState, Tier,
+    Upstream,
 };
 use countersign_policy::{PolicySet, SourceFile, Symbols};
 use countersign_store::SqliteStore;
@@ -36,6 +44,8 @@ const HOSTILE: &str = "<script>alert('x')</script>\"&";
 
 struct Stage {
     administrator: Administrator,
+    /// Stands in every name.
+    mark: &'static str,
     parts: HashMap<String, Router>,
     _directory: tempfile::TempDir,
 }
@@ -44,6 +54,9 @@ struct Stage {
 struct Person {
     principal: Principal,
     decision: DecisionId,
+    authenticator: SoftwarePasskey,
+    /// What the browser holds.
+    secret: String,
     /// Kept, so that something is open.
     _lease: Lease,
 }
@@ -74,29 +87,51 @@ fn policies() -> BTreeMap<String, String> {
 }
 
 fn stage() -> Stage {
-    let directory = tempfile::tempdir().unwrap();
-    let symbols = Arc::new(Symbols::default());
-    let files = policies().into_iter().map(|(path, text)| SourceFile { path: path.into(), text }).collect();
-    let accounts = AccountParts {
-        passkeys: Some(Passkeys::new(HOST, &[Url::parse(ORIGIN).unwrap()], "Countersign").unwrap()),
-        origins: vec![ORIGIN.to_owned()],
-        ..AccountParts::default()
-    };
-    let administrator = Administrator::start(Parts {
-        store: Arc::new(SqliteStore::in_memory().unwrap()),
-        ledger: Ledger::open(directory.path(), Options::new("test.example/ledger", SigningKey::from_seed([7; 32])))
-            .unwrap(),
-        policies: PolicySet::load(files, &symbols).unwrap_or_else(|mistakes| panic!("{mistakes}")),
-        symbols,
-        settings: Settings::default(),
-        clock: Arc::new(SystemClock),
-        accounts,
-        node: "test".to_owned(),
-    })
-    .unwrap();
-    let settings = crate::Settings { jwks: json!({ "keys": [] }), ..crate::Settings::default() };
-    let parts = crate::parts(administrator.clone(), settings);
-    Stage { administrator, parts, _directory: directory }
+    Stage::new(HOSTILE, Vec::new())
+}
+
+/// The secret of the session cookie that an answer sets.
+fn session_secret(answer: &Answer) -> String {
+    let cookies = answer.headers.get_all(header::SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
+    let cookie = cookies.into_iter().find(|cookie| cookie.starts_with("__Host-countersign=")).unwrap();
+    for attribute in ["; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
+        assert!(cookie.contains(attribute), "{cookie}");
+    }
+    cookie.split(['=', ';']).nth(1).unwrap().to_owned()
+}
+
+impl Stage {
+    fn new(mark: &'static str, providers: Vec<ProviderParts>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let symbols = Arc::new(Symbols::default());
+        let files = policies().into_iter().map(|(path, text)| SourceFile { path: path.into(), text }).collect();
+        let accounts = AccountParts {
+            passkeys: Some(Passkeys::new(HOST, &[Url::parse(ORIGIN).unwrap()], "Countersign").unwrap()),
+            origins: vec![ORIGIN.to_owned()],
+            device_authority: Some(Arc::new(Authority::create(SystemClock.now(), "test").unwrap())),
+            providers,
+            ..AccountParts::default()
+        };
+        let administrator = Administrator::start(Parts {
+            store: Arc::new(SqliteStore::in_memory().unwrap()),
+            ledger: Ledger::open(directory.path(), Options::new("test.example/ledger", SigningKey::from_seed([7; 32])))
+                .unwrap(),
+            policies: PolicySet::load(files, &symbols).unwrap_or_else(|mistakes| panic!("{mistakes}")),
+            symbols,
+            settings: Settings::default(),
+            clock: Arc::new(SystemClock),
+            accounts,
+            node: "test".to_owned(),
+        })
+        .unwrap();
+        let button = |name: String| crate::ProviderButton { label: format!("Example {name}"), name };
+        let settings = crate::Settings {
+            jwks: json!({ "keys": [] }),
+            providers: administrator.providers().into_iter().map(button).collect(),
+        };
+        let parts = crate::parts(administrator.clone(), settings);
+        Self { administrator, mark, parts, _directory: directory }
+    }
 }
 
 fn nobody() -> Principal {
@@ -165,12 +200,16 @@ impl Stage {
         self.ask(part, who, Method::POST, path, body).await
     }
 
+    fn mark_or(&self, otherwise: &'static str) -> &'static str {
+        if self.mark.is_empty() { otherwise } else { self.mark }
+    }
+
     /// An owner, enrolled by invitation through the pages' own addresses and let in through the gate.
     async fn owner(&self, name: &str) -> Person {
         let id = SubjectId::human(name).unwrap();
         let subject = Subject {
             id: id.clone(),
-            display_name: format!("{name} {HOSTILE}"),
+            display_name: format!("{name} {}", self.mark).trim_end().to_owned(),
             email: Some(format!("{name}@example.org")),
             owner: None,
             acts_for: None,
@@ -182,52 +221,64 @@ impl Stage {
         };
         self.administrator.put_subject(subject, &operator()).await.unwrap();
         let link = self.administrator.invite(&id, Duration::from_secs(3600), &operator()).await.unwrap();
-        let begin = json!({ "secret": link.secret.expose(), "name": HOSTILE });
+        let begin = json!({ "secret": link.secret.expose(), "name": self.mark_or("My laptop") });
         let begun = self.json("sign-in", None, Method::POST, "/invite/begin", begin).await.json();
         let mut authenticator = SoftwarePasskey::new();
         let credential = authenticator.create(&begun["options"], ORIGIN).unwrap();
-        let finish = json!({ "ceremony": begun["ceremony"], "credential": credential, "name": HOSTILE });
+        let finish =
+            json!({ "ceremony": begun["ceremony"], "credential": credential, "name": self.mark_or("My laptop") });
         let done = self.json("sign-in", None, Method::POST, "/invite/finish", finish).await;
         assert_eq!(done.status, StatusCode::OK, "{}", done.body);
-        let cookie = done.headers[header::SET_COOKIE].to_str().unwrap();
-        for attribute in ["__Host-countersign=", "; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
-            assert!(cookie.contains(attribute), "{cookie}");
-        }
-        let secret = cookie.split(['=', ';']).nth(1).unwrap();
-        self.admit(secret).await
+        self.admit(session_secret(&done), authenticator).await
     }
 
-    async fn admit(&self, secret: &str) -> Person {
-        let gate = Gate::new(Arc::new(self.administrator.clone()));
+    /// What the gateway asks before it passes anything on.
+    async fn open(
+        &self,
+        credential: Credential,
+        device: DeviceEvidence,
+        resource: &str,
+        (class, path): (ActionClass, &str),
+    ) -> Result<Lease, Refusal> {
+        let method = if class == ActionClass::Read { "GET" } else { "POST" };
+        let resource = self.administrator.resource(&ResourceId::new(resource).unwrap());
+        let host = resource.as_ref().map_or(HOST.to_owned(), |resource| resource.routes[0].host.clone());
         let request = AccessRequest {
             point: EnforcementPoint { node: "test".to_owned(), channel: "http/1.1" },
-            credential: Credential::SessionCookie { secret: CredentialSecret::new(secret), host: HOST.to_owned() },
-            device: DeviceEvidence::Absent,
-            action: Action::http(ActionClass::Read),
-            resource: Some(ResourceId::new("countersign-portal").unwrap()),
+            credential,
+            device,
+            action: Action::http(class),
+            resource: resource.map(|resource| resource.id.clone()),
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            encrypted: false,
-            http: Some(HttpRequestFacts { method: "GET".into(), host: HOST.into(), path: "/".into() }),
+            encrypted: true,
+            http: Some(HttpRequestFacts { method: method.into(), host, path: path.into() }),
         };
-        let lease = gate.open(request).await.unwrap();
-        Person { principal: lease.principal().clone(), decision: lease.decision(), _lease: lease }
+        Gate::new(Arc::new(self.administrator.clone())).open(request).await
     }
 
-    /// Every kind of thing, each with a name that wants to be markup.
-    async fn fill(&self) {
+    async fn admit(&self, secret: String, authenticator: SoftwarePasskey) -> Person {
+        let cookie = CredentialSecret::new(secret.as_str());
+        let credential = Credential::SessionCookie { secret: cookie, host: HOST.to_owned() };
+        let read = (ActionClass::Read, "/");
+        let lease = self.open(credential, DeviceEvidence::Absent, "countersign-portal", read).await.unwrap();
+        let (principal, decision) = (lease.principal().clone(), lease.decision());
+        Person { principal, decision, authenticator, secret, _lease: lease }
+    }
+
+    /// The first is managed and healthy, the others are neither.
+    async fn fill_devices(&self, names: &[&str]) {
         let now = self.administrator.now();
-        let owner = SubjectId::human("alice").unwrap();
         let fact =
             |value| Fact { value, source: Source::DeviceReport, observed: now, max_age: Duration::from_secs(900) };
-        for (name, managed, encrypted) in [("laptop", true, true), ("phone <b>", false, false)] {
-            let encryption = if encrypted { PostureValue::On } else { PostureValue::Off };
+        for (position, name) in names.iter().enumerate() {
+            let encryption = if position == 0 { PostureValue::On } else { PostureValue::Off };
             let device = Device {
-                id: DeviceId::new(name).unwrap(),
-                display_name: format!("{name} {HOSTILE}"),
-                owner: owner.clone(),
-                managed,
+                id: DeviceId::new(*name).unwrap(),
+                display_name: format!("{name} {}", self.mark).trim_end().to_owned(),
+                owner: SubjectId::human("alice").unwrap(),
+                managed: position == 0,
                 state: DeviceState::Active,
-                certificate: format!("{:064x}", name.len()),
+                certificate: format!("{position:064x}"),
                 certificate_expires: now.plus(Duration::from_secs(86_400 * 30)),
                 enrolled: now,
                 posture: [
@@ -236,17 +287,23 @@ impl Stage {
                     (PostureAspect::ScreenLock, fact(PostureValue::On)),
                     (PostureAspect::Integrity, fact(PostureValue::On)),
                     (PostureAspect::PatchAge, fact(PostureValue::Days(4))),
-                    (PostureAspect::OsVersion, fact(PostureValue::Version(HOSTILE.to_owned()))),
+                    (PostureAspect::OsVersion, fact(PostureValue::Version(self.mark_or("14.5").to_owned()))),
                 ]
                 .into(),
             };
             self.submit(SignalKind::DevicePut { device }).await;
         }
+    }
+
+    /// Every kind of thing, each with a name that wants to be markup.
+    async fn fill(&self) {
+        let owner = SubjectId::human("alice").unwrap();
+        self.fill_devices(&["laptop", "phone <b>"]).await;
         for (name, tier) in [("Wiki", Tier::Standard), ("Payroll", Tier::CrownJewel), ("Blog", Tier::Public)] {
             let id = name.to_lowercase();
             let resource = Resource {
                 id: ResourceId::new(id.as_str()).unwrap(),
-                display_name: format!("{name} {HOSTILE}"),
+                display_name: format!("{name} {}", self.mark).trim_end().to_owned(),
                 kind: ResourceKind::Http,
                 tier,
                 segment: None,

@@ -166,6 +166,10 @@ impl DeviceRecord {
         &self.id
     }
 
+    pub(crate) const fn display_name(&self) -> &str {
+        &self.display_name
+    }
+
     pub(crate) const fn owner(&self) -> &SubjectId {
         &self.owner
     }

@@ -326,7 +326,7 @@ fn page(words: &Words<'_>, home: &str) -> Response<Outgoing> {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\"><title>{title}</title><style>{STYLE}</style></head>\
-         <body><main><p class=\"brand\">Countersign</p><h1>{title}</h1><p>{text}</p>",
+         <body><header>Countersign</header><main><h1>{title}</h1><p>{text}</p>",
         title = words.title,
         text = words.text,
     );

@@ -20,7 +20,6 @@ use crate::wire::{
 };
 
 fn session_wire(site: &Site, view: &SessionView) -> Session {
-    let filter = LeaseFilter { session: Some(view.id), ..LeaseFilter::default() };
     Session {
         id: view.id,
         subject: view.subject.clone(),
@@ -32,7 +31,7 @@ fn session_wire(site: &Site, view: &SessionView) -> Session {
         last_used: view.last_used,
         expires: view.expires,
         hosts: view.hosts.clone(),
-        leases: site.administrator().leases(&filter).len() as u64,
+        leases: site.administrator().leases_of(view.id) as u64,
     }
 }
 
@@ -63,9 +62,8 @@ pub(crate) async fn session(
     _: Caller,
     Path(id): Path<SessionId>,
 ) -> Result<axum::Json<Session>, Fault> {
-    let views = site.administrator().sessions(&SessionFilter::default());
-    let view = views.iter().find(|view| view.id == id).ok_or(Fault::Absent)?;
-    Ok(axum::Json(session_wire(&site, view)))
+    let view = site.administrator().session(id).ok_or(Fault::Absent)?;
+    Ok(axum::Json(session_wire(&site, &view)))
 }
 
 /// Ends a session, and every connection that it has open.

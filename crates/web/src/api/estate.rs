@@ -272,14 +272,18 @@ pub(crate) async fn devices(
     _: Caller,
     Query(query): Query<PageQuery>,
 ) -> Result<axum::Json<Page<Device>>, Fault> {
-    let everything = Piece { after: query.cursor.clone(), limit: usize::MAX };
-    let limited = Piece { after: query.cursor.clone(), limit: super::limit(query.limit)? + 1 };
-    let piece = if query.search.is_some() { everything } else { limited };
-    let found = site.read(move |administrator| administrator.devices(&piece, None)).await?;
+    let limit = super::limit(query.limit)?;
+    let piece = Piece { after: query.cursor, limit: limit + 1 };
+    let found = site
+        .read(move |administrator| match query.search.map(|text| text.to_lowercase()) {
+            None => administrator.devices(&piece, None),
+            Some(text) => administrator.devices_containing(&piece, &text),
+        })
+        .await?;
     let settings = site.administrator().settings();
     let now = site.now();
     let wire = |one: &model::Device| Device::new(one, &settings.posture, now);
-    sorted(found, &query, |one| one.id.to_string(), |one| format!("{} {}", one.display_name, one.owner), wire)
+    Ok(super::cut(found, limit, |one| one.id.to_string(), wire))
 }
 
 /// One device with its posture, judged now.

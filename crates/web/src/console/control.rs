@@ -9,8 +9,7 @@ use axum::response::Response;
 use countersign_administrator::{InvitationView, KeyScope, NewKey};
 use countersign_ledger::{Entry, EntryBody};
 use countersign_model::{
-    ActionClass, GroupId, KeyId, Name, PolicyId, ResourceId, Source, Subject, SubjectId, SubjectKind, SubjectState,
-    Timestamp,
+    ActionClass, GroupId, KeyId, PolicyId, ResourceId, Source, Subject, SubjectId, SubjectKind, SubjectState, Timestamp,
 };
 use serde::Deserialize;
 
@@ -45,12 +44,6 @@ struct PolicyRow {
     hash: String,
     path: String,
     text: String,
-}
-
-impl PolicyRow {
-    fn short_hash(&self) -> String {
-        self.hash.chars().take(12).collect()
-    }
 }
 
 fn policy_rows(site: &Site) -> Vec<PolicyRow> {
@@ -245,10 +238,11 @@ pub(super) async fn invite(
     Form(form): Form<InvitationForm>,
 ) -> Result<Response, PageFault> {
     let given = |text: String| (!text.trim().is_empty()).then(|| text.trim().to_owned());
-    let name = form.name.trim();
-    let name = Name::new(name.strip_prefix("human:").unwrap_or(name))
-        .map_err(|error| Fault::Unacceptable(error.to_string()))?;
-    let id = SubjectId::new(SubjectKind::Human, name);
+    // With its kind or without; a service that is named with its kind is no person of that name.
+    let id = match form.name.trim().parse::<SubjectId>() {
+        Ok(id) => id,
+        Err(_) => SubjectId::human(form.name.trim()).map_err(|error| Fault::Unacceptable(error.to_string()))?,
+    };
     let groups = list(&form.groups)?;
     make_known(&site, &caller, &id, given(form.display_name), given(form.email), groups).await?;
     let lifetime = Duration::from_secs(72 * 3600);

@@ -172,14 +172,13 @@ pub(super) async fn devices(
 ) -> Result<Response, PageFault> {
     const PATH: &str = "/console/devices";
     let text = search.search.trim().to_lowercase();
-    let page = if text.is_empty() { search.page() } else { Page { after: search.cursor.clone(), limit: usize::MAX } };
-    let mut found = site.read(move |administrator| administrator.devices(&page, None)).await?;
-    found.retain(|device| {
-        text.is_empty()
-            || device.id.as_str().to_lowercase().contains(&text)
-            || device.display_name.to_lowercase().contains(&text)
-            || device.owner.to_string().to_lowercase().contains(&text)
-    });
+    let page = search.page();
+    let mut found = site
+        .read(move |administrator| match text.is_empty() {
+            true => administrator.devices(&page, None),
+            false => administrator.devices_containing(&page, &text),
+        })
+        .await?;
     let next = search.next(PATH, &mut found, |device| device.id.to_string());
     let settings = site.administrator().settings();
     let shell = Shell::new(&caller, PATH, site.now(), None);
@@ -324,8 +323,7 @@ pub(super) async fn resource(
     caller: Caller,
     PagePath(id): PagePath<ResourceId>,
 ) -> Result<Response, PageFault> {
-    let all = site.administrator().resources();
-    let one = all.iter().find(|one| one.id == id).ok_or(Fault::Absent)?;
+    let one = site.administrator().resource(&id).ok_or(Fault::Absent)?;
     let upstream = match &one.upstream {
         Upstream::Origin { url, .. } => url.clone(),
         Upstream::Internal { part } => format!("Countersign itself: {part}"),
@@ -338,6 +336,6 @@ pub(super) async fn resource(
             ResourceKind::Http => false,
         },
         encoded: encode(id.as_str()),
-        one: Resource::clone(one),
+        one: Resource::clone(&one),
     }))
 }

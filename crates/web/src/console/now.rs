@@ -7,7 +7,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use countersign_administrator::{LeaseFilter, LeaseView, SessionFilter, SessionView};
+use countersign_administrator::{Administrator, LeaseFilter, LeaseView, SessionFilter, SessionView};
 use countersign_ledger::InclusionProof;
 use countersign_model::{Decision, DecisionId, PolicyId, PolicyRole, SessionId, SubjectId, Timestamp};
 use futures_util::StreamExt;
@@ -39,6 +39,8 @@ struct OverviewPage {
     entries: u64,
     writable: bool,
     bars: Vec<Bar>,
+    /// The decisions of the busiest minute.
+    most: u64,
     chart_words: String,
     refusals: Vec<DecisionRow>,
     weak: Vec<Weak>,
@@ -95,9 +97,10 @@ pub(super) async fn overview(State(site): State<Site>, caller: Caller) -> Result
         entries: status.ledger.size,
         writable: status.ledger.broken.is_none(),
         bars: bars(&minutes, most),
+        most,
         chart_words: format!("The busiest minute had {most} decisions; {refused} in the hour were not allowed."),
         refusals: refusals.collect(),
-        weak: weak(&site, now),
+        weak: site.read(move |administrator| weak(administrator, now)).await?,
         shell,
     }))
 }
@@ -133,8 +136,7 @@ fn bars(minutes: &[(u64, u64)], most: u64) -> Vec<Bar> {
     minutes.iter().enumerate().map(bar).collect()
 }
 
-fn weak(site: &Site, now: Timestamp) -> Vec<Weak> {
-    let administrator = site.administrator();
+fn weak(administrator: &Administrator, now: Timestamp) -> Vec<Weak> {
     let settings = administrator.settings();
     let mut found = Vec::new();
     let mut add = |many: usize, one: &str, more: &str, remedy, link: &str, sign| {
@@ -411,12 +413,8 @@ struct SessionsPage {
 }
 
 fn session_row(site: &Site, caller: &Caller, view: SessionView) -> SessionRow {
-    let filter = LeaseFilter { session: Some(view.id), ..LeaseFilter::default() };
-    SessionRow {
-        own: caller.principal.session == Some(view.id),
-        leases: site.administrator().leases(&filter).len(),
-        view,
-    }
+    let leases = site.administrator().leases_of(view.id);
+    SessionRow { own: caller.principal.session == Some(view.id), leases, view }
 }
 
 /// What [`After`] and the filters have together.
@@ -472,8 +470,7 @@ pub(super) async fn session(
     PagePath(id): PagePath<SessionId>,
     PageQuery(after): PageQuery<After>,
 ) -> Result<Response, PageFault> {
-    let views = site.administrator().sessions(&SessionFilter::default());
-    let view = views.into_iter().find(|view| view.id == id).ok_or(Fault::Absent)?;
+    let view = site.administrator().session(id).ok_or(Fault::Absent)?;
     Ok(html(&SessionPage {
         shell: Shell::new(&caller, "/console/sessions", site.now(), after.done.as_deref()),
         leases: site.administrator().leases(&LeaseFilter { session: Some(id), ..LeaseFilter::default() }),

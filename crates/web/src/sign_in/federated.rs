@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::{Wish, destination, session_cookie};
 use crate::Site;
 use crate::error::{Fault, PageFault};
-use crate::extract::{PagePath, PageQuery, Path};
+use crate::extract::{Json, PagePath, PageQuery, Path};
 use crate::guard::Caller;
 
 /// Binds the way out to the way back: whoever brings the provider's answer has to be the browser that was sent. `Lax`,
@@ -28,12 +28,39 @@ pub(super) async fn begin(
     let client = Client::from(&caller.arrival);
     let start = site.administrator().begin_federated(&provider, step_up, continuation, &client).await?;
     let mut response = Redirect::to(&start.url).into_response();
-    let cookie = format!("{FLOW_COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600", start.flow.expose());
+    response.headers_mut().append(header::SET_COOKIE, flow_cookie(&start.flow)?);
+    Ok(response)
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Invited {
+    secret: String,
+}
+
+/// Follows an invitation. Posted by the page's script, which alone knows the secret, and which then goes to the
+/// provider by itself.
+pub(super) async fn begin_enrolment(
+    State(site): State<Site>,
+    caller: Caller,
+    Path(provider): Path<String>,
+    Json(invited): Json<Invited>,
+) -> Result<Response, Fault> {
+    let secret = CredentialSecret::new(invited.secret);
+    let continuation = serde_json::to_string(&Wish::default()).map_err(|error| Fault::Internal(error.to_string()))?;
+    let client = Client::from(&caller.arrival);
+    let start = site.administrator().begin_federated_enrolment(&provider, &secret, continuation, &client).await?;
+    let mut response = axum::Json(serde_json::json!({ "location": start.url })).into_response();
+    response.headers_mut().append(header::SET_COOKIE, flow_cookie(&start.flow)?);
+    Ok(response)
+}
+
+fn flow_cookie(flow: &CredentialSecret) -> Result<HeaderValue, Fault> {
+    let cookie = format!("{FLOW_COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600", flow.expose());
     let mut cookie =
         HeaderValue::try_from(cookie).map_err(|_| Fault::Internal("a flow secret is no cookie value".to_owned()))?;
     cookie.set_sensitive(true);
-    response.headers_mut().append(header::SET_COOKIE, cookie);
-    Ok(response)
+    Ok(cookie)
 }
 
 fn flow(headers: &HeaderMap) -> Option<CredentialSecret> {

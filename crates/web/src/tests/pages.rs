@@ -3,7 +3,7 @@
 
 use super::*;
 
-const PAGES: &[(&str, &str)] = &[
+pub(super) const PAGES: &[(&str, &str)] = &[
     ("sign-in", "/sign-in?step_up=1"),
     ("sign-in", "/invite"),
     ("sign-in", "/sign-in/signed-out"),
