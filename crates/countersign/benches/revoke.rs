@@ -30,14 +30,12 @@ const GREETING: &str = "open";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let after = |name: &str| arguments.iter().skip_while(move |argument| *argument != name).skip(1).cloned();
+    let argument = |place: usize| arguments.get(place).map(String::as_str);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    if let (Some(port), Some(cookie)) = (after("--client").next(), after("--client").nth(1)) {
-        runtime.block_on(client(port.parse().unwrap(), cookie));
-    } else if after("--server").next().is_some() {
-        runtime.block_on(server());
-    } else {
-        assert!(raised(&["--server", "now"]).status().unwrap().success());
+    match (argument(1), argument(2), argument(3)) {
+        (Some("--client"), Some(port), Some(cookie)) => runtime.block_on(client(port.parse().unwrap(), cookie)),
+        (Some("--server"), ..) => runtime.block_on(server()),
+        _ => assert!(raised(&["--server"]).status().unwrap().success()),
     }
 }
 
@@ -50,8 +48,9 @@ fn raised(arguments: &[&str]) -> Command {
 }
 
 /// Opens the downloads, says so, and then says for each how it ended, in nanoseconds since 1970.
-async fn client(port: u16, cookie: String) {
-    let request = format!("GET /live HTTP/1.1\r\nhost: {}\r\ncookie: __Host-countersign={cookie}\r\n\r\n", estate::HOST);
+async fn client(port: u16, cookie: &str) {
+    let request =
+        format!("GET /live HTTP/1.1\r\nhost: {}\r\ncookie: __Host-countersign={cookie}\r\n\r\n", estate::HOST);
     let request: Arc<str> = request.into();
     let opening = Arc::new(Semaphore::new(500));
     let (opened, mut all_open) = mpsc::channel(CONNECTIONS);
@@ -100,8 +99,7 @@ async fn server() {
     let parts = [("live".to_owned(), PartService::new(live))].into();
     let port = estate::gateway(Arc::new(administrator.clone()), parts).await.to_string();
 
-    let mut clients =
-        raised(&["--client", &port, cookie.expose()]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut clients = raised(&["--client", &port, cookie.expose()]).stdout(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(clients.stdout.take().unwrap()).lines();
     let mut said = tokio::task::spawn_blocking(move || {
         assert_eq!(said.next().unwrap().unwrap(), "open");

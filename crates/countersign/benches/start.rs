@@ -24,7 +24,8 @@ fn main() {
     println!("<!-- figures -->");
     println!("| `countersign up` to `/readyz` 200, {STARTS} starts | median ms | slowest ms | budget ms |");
     println!("|---|---|---|---|");
-    for (name, times, budget) in [("empty directory", &mut empty, "1000"), ("the same directory again", &mut again, "")] {
+    for (name, times, budget) in [("empty directory", &mut empty, "1000"), ("the same directory again", &mut again, "")]
+    {
         times.sort_unstable();
         let at = |place: usize| times.get(place).unwrap().as_secs_f64() * 1e3;
         println!("| {name} | {:.0} | {:.0} | {budget} |", at(STARTS / 2), at(STARTS - 1));
@@ -35,7 +36,9 @@ fn main() {
 fn start(directory: &std::path::Path) -> Duration {
     let operations = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let configuration = directory.join("countersign.toml");
-    let listen = format!("version = 1\n[listen]\nhttp = \"127.0.0.1:0\"\nhttps = \"127.0.0.1:0\"\noperations = \"{operations}\"\n");
+    let listen = format!(
+        "version = 1\n[listen]\nhttp = \"127.0.0.1:0\"\nhttps = \"127.0.0.1:0\"\noperations = \"{operations}\"\n"
+    );
     std::fs::write(&configuration, listen).unwrap();
     let began = Instant::now();
     let mut running = Command::new(env!("CARGO_BIN_EXE_countersign"))

@@ -39,7 +39,7 @@ fn main() {
     let nginx = Nginx::start(directory.path(), authorizer);
     let load = Load::new(estate::HOST, cookie.expose());
     let _logging = runtime.block_on(async { telemetry::Telemetry::start(false, None, true).unwrap() });
-    telemetry::metrics().unwrap();
+    runtime.spawn(telemetry::upkeep(telemetry::metrics().unwrap(), std::future::pending()));
 
     let url = format!("http://127.0.0.1:{}", nginx.files);
     let upstream = Upstream::Origin { url, ca: None, preserve_host: false };
@@ -49,8 +49,14 @@ fn main() {
     runtime.spawn(async move { running.run(std::future::pending()).await });
     let always = Always::new(directory.path(), administrator.catalog(), RECEIPTS);
     let contenders = [
-        ("(a) Countersign, each request decided and recorded", runtime.block_on(estate::gateway(Arc::new(administrator), Default::default()))),
-        ("(b) the same gateway, always admitted", runtime.block_on(estate::gateway(Arc::new(always), Default::default()))),
+        (
+            "(a) Countersign, each request decided and recorded",
+            runtime.block_on(estate::gateway(Arc::new(administrator), Default::default())),
+        ),
+        (
+            "(b) the same gateway, always admitted",
+            runtime.block_on(estate::gateway(Arc::new(always), Default::default())),
+        ),
         ("(c) nginx, plain proxy", nginx.plain),
         ("(d) nginx, `auth_request` to an authorizer that looks up the cookie", nginx.asking),
     ];
