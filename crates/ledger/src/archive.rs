@@ -63,6 +63,8 @@ impl Ledger {
             if leaves.ok() != fetch_tile(&shared.files, 0, n, 256)? {
                 return Err(ArchiveError::Damaged { file: name(n) });
             }
+            // The original too: should a crash leave both, it is the original that is read.
+            disk.sync(&source).map_err(at(&source))?;
             let copy = to.join(name(n));
             replace(disk, &copy, &bytes).and_then(|()| disk.sync(&copy)).map_err(at(&copy))?;
             directories.extend(copy.ancestors().skip(1).take_while(|up| up.starts_with(to)).map(PathBuf::from));
