@@ -1,11 +1,6 @@
 //! From `countersign up` in an empty directory to `/readyz` saying so: keys, store, ledger, policies, built-in
 //! resources, listeners. `cargo bench -p countersign --bench start`
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a bench may stop, and prints what it measured"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench may stop, and prints what it measured")]
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
