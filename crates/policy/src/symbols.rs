@@ -77,6 +77,12 @@ impl Symbols {
         self.0.read().unwrap_or_else(PoisonError::into_inner).names.get(symbol.0 as usize).cloned()
     }
 
+    /// As [`name`](Self::name), for one look that keeps nothing. `look` must not come back here.
+    pub(crate) fn with_name<T>(&self, symbol: Symbol, look: impl FnOnce(&str, &str) -> T) -> Option<T> {
+        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        table.names.get(symbol.0 as usize).map(|(kind, id)| look(kind, id))
+    }
+
     /// How many names it holds.
     pub fn len(&self) -> usize {
         self.0.read().unwrap_or_else(PoisonError::into_inner).names.len()

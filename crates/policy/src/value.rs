@@ -2,7 +2,7 @@
 //! Cedar's: what is missing here (records, decimals) is [`Uncovered`] and left to Cedar's evaluator.
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
 use cedar_policy_core::ast;
@@ -211,30 +211,50 @@ impl<'a> Value<'a> {
 
     /// As a person reads it.
     pub(crate) fn show(self, symbols: &Symbols) -> String {
-        match self {
-            Value::Bool(value) => value.to_string(),
-            Value::Long(value) => value.to_string(),
-            Value::Text(value) => value.to_owned(),
-            Value::Entity(symbol) => match symbols.name(symbol) {
-                Some((kind, id)) => format!("{kind}::\"{}\"", id.escape_debug()),
-                None => "an entity that no policy names".to_owned(),
-            },
-            Value::Address(value) => value.to_string(),
-            Value::Instant(value) => countersign_model::Timestamp::from_millis(value).to_string(),
-            Value::Span(value) => format!("{value} ms"),
+        let mut text = String::new();
+        self.show_into(&mut text, symbols);
+        text
+    }
+
+    /// Into one text: every decision shows its facts, and a resource may name many groups.
+    fn show_into(self, text: &mut String, symbols: &Symbols) {
+        // Writing into a `String` does not fail.
+        let _ = match self {
+            Value::Bool(value) => write!(text, "{value}"),
+            Value::Long(value) => write!(text, "{value}"),
+            Value::Text(value) => text.write_str(value),
+            Value::Entity(symbol) => {
+                let shown = symbols.with_name(symbol, |kind, id| {
+                    text.push_str(kind);
+                    text.push_str("::\"");
+                    push_escaped(text, id);
+                    text.push('"');
+                });
+                shown.map_or_else(|| text.write_str("an entity that no policy names"), Ok)
+            }
+            Value::Address(value) => write!(text, "{value}"),
+            Value::Instant(value) => write!(text, "{}", countersign_model::Timestamp::from_millis(value)),
+            Value::Span(value) => write!(text, "{value} ms"),
             Value::Set(set) => {
-                let mut text = String::from("[");
+                text.push('[');
+                let mut separator = "";
                 let _ = set.any(|value| {
-                    if text.len() > 1 {
-                        text.push_str(", ");
-                    }
-                    text.push_str(&value.show(symbols));
+                    text.push_str(std::mem::replace(&mut separator, ", "));
+                    value.show_into(text, symbols);
                     Ok(false)
                 });
-                text.push(']');
-                text
+                text.write_char(']')
             }
-        }
+        };
+    }
+}
+
+fn push_escaped(text: &mut String, id: &str) {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\');
+    if id.bytes().all(plain) {
+        text.push_str(id);
+    } else {
+        text.extend(id.escape_debug());
     }
 }
 
