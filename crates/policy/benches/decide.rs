@@ -131,6 +131,7 @@ fn measure(rounds: usize, questions: &[usize], mut decide: impl FnMut(usize)) ->
 fn main() {
     // `cargo test --benches` runs this too: a glance is enough there.
     let quick = !std::env::args().any(|argument| argument == "--bench");
+    println!("<!-- figures -->");
     println!(
         "| policies | answer | share | plan p50 µs | plan p99 µs | Authorizer p50 µs | Authorizer p99 µs | ratio p50 |"
     );
@@ -194,4 +195,5 @@ fn main() {
         }
         println!("<!-- {policies} policies loaded, validated and compiled in {load:.1?} -->");
     }
+    println!("<!-- end of figures -->");
 }

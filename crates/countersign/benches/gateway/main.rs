@@ -29,7 +29,7 @@ const CONNECTIONS: [u32; 2] = [64, 256];
 const ROUNDS: usize = 2;
 const SPAN: Duration = Duration::from_secs(4);
 /// For the gate that always admits: every lease takes one.
-const RECEIPTS: usize = 1_000_000;
+const RECEIPTS: usize = 500_000;
 
 fn main() {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
