@@ -1,3 +1,5 @@
+//! The world by itself: a change at a time equals a world built anew, taking first ends the same, the order of independent
+//! reports is irrelevant, and the trie is a map.
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 use std::collections::{BTreeMap, HashMap};
