@@ -171,7 +171,8 @@ fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
     assert_eq!(ledger.append(&small(300)).wait(), Err(AppendError::Broken));
     let status = ledger.status();
     assert_eq!((status.size, status.checkpoint_size), (300, 300));
-    assert!(status.broken.unwrap().starts_with("the write-ahead log: "));
+    // The publisher may still have been tidying up after the checkpoint: either of the two meets the full disk first.
+    assert!(status.broken.unwrap().ends_with(": no storage space"));
     assert_eq!(ledger.entry(299).unwrap(), Some(small(299)));
     ledger.prove_inclusion(299).unwrap().check(&verifier()).unwrap();
     assert!(ledger.archive(256, Path::new(ARCHIVE)).is_err());
