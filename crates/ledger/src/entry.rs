@@ -173,6 +173,15 @@ pub struct ActEntry {
 }
 
 impl EntryBody {
+    /// The decision that it is, if it is one.
+    pub fn decision(&self) -> Option<&DecisionEntry> {
+        if let Self::Decision(decision) = self { Some(decision) } else { None }
+    }
+
+    pub fn into_decision(self) -> Option<Box<DecisionEntry>> {
+        if let Self::Decision(decision) = self { Some(decision) } else { None }
+    }
+
     /// The same word as in the encoding.
     pub const fn name(&self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_administrator::Recorded;
-use countersign_ledger::{Entry, EntryBody, Ledger, ReadError};
+use countersign_ledger::{Entry, Ledger, ReadError};
 use countersign_model::Decision;
 use futures_util::stream::{self, Stream};
 use tokio::sync::broadcast::Receiver;
@@ -37,20 +37,8 @@ pub(crate) fn page(
 
 /// The entry, if it is a decision.
 pub(crate) fn row(index: u64, entry: Entry) -> Option<DecisionRow> {
-    match entry.body {
-        EntryBody::Decision(decision) => Some(DecisionRow { index, at: entry.at, entry: decision }),
-        EntryBody::LeaseEnded(_)
-        | EntryBody::Signal(_)
-        | EntryBody::SessionStarted { .. }
-        | EntryBody::SessionEnded { .. }
-        | EntryBody::SignInRefused { .. }
-        | EntryBody::PolicyPublished { .. }
-        | EntryBody::ConfigurationChanged { .. }
-        | EntryBody::Act(_)
-        | EntryBody::Started { .. }
-        | EntryBody::Stopped { .. }
-        | EntryBody::ShadowDifference { .. } => None,
-    }
+    let at = entry.at;
+    entry.body.into_decision().map(|entry| DecisionRow { index, at, entry })
 }
 
 /// One decision by its id.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use countersign_ledger::{DecisionEntry, Entry, EntryBody};
+use countersign_ledger::{DecisionEntry, Entry};
 use countersign_model as model;
 use countersign_model::{DecisionId, DeviceId, GrantId, LeaseId, PolicyId, ResourceId, SessionId, SubjectId, ZoneName};
 use serde::{Deserialize, Serialize};
@@ -273,20 +273,8 @@ impl Decision {
 
 impl StreamItem {
     pub(crate) fn new(index: Option<u64>, entry: &Entry) -> Self {
-        let decision = match &entry.body {
-            EntryBody::Decision(decision) => Some(Decision::new(index.unwrap_or_default(), entry.at, decision)),
-            EntryBody::LeaseEnded(_)
-            | EntryBody::Signal(_)
-            | EntryBody::SessionStarted { .. }
-            | EntryBody::SessionEnded { .. }
-            | EntryBody::SignInRefused { .. }
-            | EntryBody::PolicyPublished { .. }
-            | EntryBody::ConfigurationChanged { .. }
-            | EntryBody::Act(_)
-            | EntryBody::Started { .. }
-            | EntryBody::Stopped { .. }
-            | EntryBody::ShadowDifference { .. } => None,
-        };
+        let made = entry.body.decision();
+        let decision = made.map(|decision| Decision::new(index.unwrap_or_default(), entry.at, decision));
         Self { index, at: entry.at, kind: entry.body.name().to_owned(), decision, missed: None }
     }
 }
