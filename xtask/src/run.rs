@@ -13,7 +13,8 @@ pub(crate) fn root() -> PathBuf {
 
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root());
+    // What incremental builds keep is larger than what they make, and a whole run uses none of it.
+    command.current_dir(root()).env("CARGO_INCREMENTAL", "0");
     command
 }
 

@@ -45,6 +45,8 @@ pub(crate) fn set_up() -> Result<()> {
         step("package lists", &mut apt(&["update", "-q"]))?;
         step("packages", apt(&["install", "-y", "-q", "--no-install-recommends"]).args(&packages))?;
     }
+    // A folder of its own: a tool's features must not rebuild the workspace.
+    let build = root().join("target/tools/build");
     for (name, version, options) in CRATES {
         if !tool(name, version).exists() {
             step(
@@ -53,10 +55,12 @@ pub(crate) fn set_up() -> Result<()> {
                     .args(["install", name, "--version", version, "--locked", "--debug", "--root"])
                     .arg(folder(name, version))
                     .args(*options)
-                    // A folder of its own: the tool's features must not rebuild the workspace.
-                    .env("CARGO_TARGET_DIR", root().join("target/tools/build")),
+                    .env("CARGO_TARGET_DIR", &build),
             )?;
         }
+    }
+    if build.exists() {
+        fs::remove_dir_all(&build)?;
     }
     let provider = root().join("tests/oidc-provider");
     if !provider.join("node_modules").exists() {
