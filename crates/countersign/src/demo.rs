@@ -121,7 +121,7 @@ struct Run {
 
 async fn perform(system: &System, configuration: &Configuration, telling: Telling<'_>) -> anyhow::Result<Run> {
     let control = Control::local(system.directory())?;
-    let mut cast = cast::Cast::assemble(&control, configuration, &system.directory().authority_certificate()).await?;
+    let mut cast = cast::Cast::assemble(&control, configuration, system).await?;
     telling.line("three people made passkeys, two laptops made keys and enrolled, a service got an API key");
     telling.pause().await;
 

@@ -27,7 +27,9 @@ impl Operations {
     pub async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(address)
             .await
-            .with_context(|| format!("cannot listen on {address} (listen.operations)"))?;
+            .with_context(|| {
+                format!("cannot listen on {address} (listen.operations in the configuration): stop what does, or choose another port")
+            })?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })
     }

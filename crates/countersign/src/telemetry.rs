@@ -38,8 +38,10 @@ impl Telemetry {
         };
         let traces = otlp.map(exporter).transpose()?;
         let spans = traces.as_ref().map(|provider| {
-            // The exporter's own requests must not be traced, or they would never end.
-            let own = EnvFilter::new("info,hyper=off,opentelemetry=off,opentelemetry_sdk=off");
+            // A request's span is for traces alone, below what is logged. The exporter's own requests must not be traced,
+            // or they would never end.
+            let own =
+                EnvFilter::new("info,countersign_gateway=debug,hyper=off,opentelemetry=off,opentelemetry_sdk=off");
             tracing_opentelemetry::layer().with_tracer(provider.tracer("countersign")).with_filter(own)
         });
         tracing_subscriber::registry()

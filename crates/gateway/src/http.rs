@@ -111,16 +111,29 @@ impl std::fmt::Debug for Door {
 impl Gateway {
     /// Listens on every configured address, or on none.
     pub async fn bind(gate: Gate, parts: Parts, signer: Signer, settings: Settings) -> Result<Self, BindError> {
-        let mut doors = Vec::with_capacity(settings.listeners.len());
+        let mut sockets = Vec::with_capacity(settings.listeners.len());
         for Listener { address, tls } in &settings.listeners {
-            let address = *address;
-            if tls.is_none() && !address.ip().to_canonical().is_loopback() {
-                return Err(BindError::PlainBeyondLoopback(address));
-            }
+            may_listen(*address, tls.as_ref())?;
+            let io = |error| BindError::Io { address: *address, error };
+            sockets.push(TcpListener::bind(address).await.map_err(io)?);
+        }
+        Self::on(sockets, gate, parts, signer, settings)
+    }
+
+    /// The same on sockets that listen already, one for each listener of the settings, in their order: for who has to
+    /// know the ports that the system chose before the settings can be written.
+    pub fn on(
+        sockets: Vec<TcpListener>,
+        gate: Gate,
+        parts: Parts,
+        signer: Signer,
+        settings: Settings,
+    ) -> Result<Self, BindError> {
+        let mut doors = Vec::with_capacity(settings.listeners.len());
+        for (listener, Listener { address, tls }) in sockets.into_iter().zip(&settings.listeners) {
+            let address = listener.local_addr().map_err(|error| BindError::Io { address: *address, error })?;
+            may_listen(address, tls.as_ref())?;
             let tls = tls.as_ref().map(acceptor).transpose().map_err(|error| BindError::Tls { address, error })?;
-            let io = |error| BindError::Io { address, error };
-            let listener = TcpListener::bind(address).await.map_err(io)?;
-            let address = listener.local_addr().map_err(io)?;
             doors.push(Door { listener, address, tls });
         }
         let terms = Arc::new(Terms {
@@ -170,6 +183,13 @@ impl Gateway {
         }
         node.terms.stopped.cancel();
         node.tracker.wait().await;
+    }
+}
+
+fn may_listen(address: SocketAddr, tls: Option<&TlsSettings>) -> Result<(), BindError> {
+    match tls.is_some() || address.ip().to_canonical().is_loopback() {
+        true => Ok(()),
+        false => Err(BindError::PlainBeyondLoopback(address)),
     }
 }
 

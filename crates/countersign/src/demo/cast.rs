@@ -1,8 +1,6 @@
 //! Who asks, and from what: people with passkeys, laptops with keys of their own, a service with an API key. All of them
 //! came in through the door that anybody uses.
 
-use std::path::Path;
-
 use anyhow::Context as _;
 use countersign_administrator::SystemClock;
 use countersign_model::{Clock as _, PostureValue};
@@ -13,6 +11,7 @@ use crate::configuration::Configuration;
 use crate::control::Control;
 use crate::dial::Dialler;
 use crate::laptop::Laptop;
+use crate::system::System;
 
 pub(super) struct Cast {
     /// Where applications are found: `https://`, and the port.
@@ -38,10 +37,11 @@ impl Cast {
     pub(super) async fn assemble(
         operator: &Control,
         configuration: &Configuration,
-        authority: &Path,
+        system: &System,
     ) -> anyhow::Result<Self> {
-        let authority = std::fs::read_to_string(authority)?;
-        let port = configuration.listen.https.context("the demonstration needs its TLS listener")?.port();
+        let authority = std::fs::read_to_string(system.directory().authority_certificate())?;
+        // The TLS listener is the last.
+        let port = system.addresses().last().context("the demonstration needs its TLS listener")?.port();
         let origin = format!("https://{}:{port}", configuration.control_host);
         let plain = Dialler::new(&authority, None)?;
         let device_control = || Control::as_device(&origin, &authority, None);
