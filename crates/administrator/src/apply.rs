@@ -50,6 +50,8 @@ struct Plan {
     /// One change of the world.
     signals: Vec<SignalKind>,
     removed_subjects: Vec<SubjectId>,
+    /// Who would administer Countersign afterwards.
+    owners: Vec<SubjectId>,
 }
 
 impl Administrator {
@@ -58,7 +60,7 @@ impl Administrator {
     pub async fn apply(&self, bundle: Bundle, actor: &Actor, dry_run: bool) -> Result<ApplyReport, ActError> {
         let _turn = self.0.accounts.acting.lock().await;
         let (mut report, plan) = self.plan(bundle).map_err(ActError::Refused)?;
-        self.warn_of_lock_out(&mut report).await?;
+        self.warn_of_lock_out(&mut report, plan.owners.clone()).await?;
         if dry_run {
             return Ok(report);
         }
@@ -133,6 +135,8 @@ impl Administrator {
             proposed.check_segment_empty(id)?;
         }
         let new: Vec<SubjectId> = subjects.keys().cloned().collect();
+        let remains = |id: &SubjectId| after(id).is_some_and(|subject| proposed.is_owner(&subject));
+        plan.owners = self.owners().into_iter().chain(new.clone()).filter(remains).collect();
         self.keeps_an_owner(&proposed, &new).map_err(|error| error.to_string())?;
         for id in gone {
             let revoked = |id| SignalKind::DeviceState { id, state: DeviceState::Revoked };
@@ -227,8 +231,7 @@ impl Administrator {
     }
 
     /// What is allowed, and still likely a mistake.
-    async fn warn_of_lock_out(&self, report: &mut ApplyReport) -> Result<(), ActError> {
-        let owners = self.owners();
+    async fn warn_of_lock_out(&self, report: &mut ApplyReport, owners: Vec<SubjectId>) -> Result<(), ActError> {
         let now = self.now();
         let able = self
             .stored(move |store| {
@@ -245,7 +248,7 @@ impl Administrator {
             })
             .await?;
         if able == 0 {
-            let text = "nobody in the group owners can sign in: invite one, or use the break-in command";
+            let text = "nobody who would be in the group owners can sign in: invite one, or use the break-in command";
             report.warnings.push(text.to_owned());
         }
         Ok(())

@@ -4,6 +4,7 @@
 //!
 //! Not here: what any of it does. The wiring turns it into the settings of the parts.
 
+mod live;
 mod mistake;
 mod reader;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use countersign_model::{
     SubjectKind, SubjectState, Tier, Timestamp, Upstream, ZoneName,
 };
 
+pub(crate) use live::{at_start, over};
 pub use mistake::{Mistake, Mistakes};
 pub(crate) use reader::parse_duration;
 
@@ -35,6 +37,8 @@ pub const STARTER: &str = include_str!("starter.toml");
 /// Everything the product needs to know, as meant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Configuration {
+    /// What it was read from.
+    pub file: Option<PathBuf>,
     pub organisation: String,
     pub node: String,
     pub domain: String,
@@ -137,8 +141,10 @@ pub type Warning = Mistake;
 impl Configuration {
     /// Reads a file. Relative paths in it are relative to its directory.
     pub fn read(path: &Path) -> anyhow::Result<(Self, Vec<Warning>)> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| anyhow::anyhow!("cannot read the configuration {}: {error}", path.display()))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let path = path.display();
+            anyhow::anyhow!("cannot read the configuration {path}: {error}. `countersign init` writes one")
+        })?;
         Ok(Self::parse(path, &text)?)
     }
 
@@ -153,7 +159,7 @@ impl Configuration {
         let written = written::File::read(Reader::root(document.as_table(), &findings));
         let base = path.parent().unwrap_or(Path::new(""));
         let mut meaning = Meaning { base, findings: &findings, warnings: Vec::new() };
-        let configuration = meaning.of(written);
+        let configuration = Configuration { file: Some(path.to_owned()), ..meaning.of(written) };
         let warnings = meaning.warnings;
         let mut mistakes = findings.mistakes.into_inner();
         if mistakes.is_empty() {
@@ -257,6 +263,7 @@ impl Meaning<'_> {
         );
         let providers = self.providers(file.providers, &groups);
         Configuration {
+            file: None,
             organisation: or(file.organisation, "Countersign".to_owned()),
             node: or(file.node, "local".to_owned()),
             time_zone: or(file.time_zone, "UTC".to_owned()),

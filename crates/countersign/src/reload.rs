@@ -1,25 +1,19 @@
 //! Reading configuration and policies again while running. Both are read and validated before either counts; what does
 //! not validate is reported and changes nothing.
 
-use std::path::{Path, PathBuf};
-
-use countersign_policy::PolicySet;
-use sha2::{Digest as _, Sha256};
-
+use crate::applied::{Applied, hash};
 use crate::configuration::Configuration;
-use crate::policies;
 use crate::system::{self, System, configuration_actor};
 
 /// Remembers what is in force.
 #[derive(Debug)]
 pub struct Reloader {
     configuration: Configuration,
-    file: Option<PathBuf>,
 }
 
 impl Reloader {
-    pub const fn new(configuration: Configuration, file: Option<PathBuf>) -> Self {
-        Self { configuration, file }
+    pub const fn new(configuration: Configuration) -> Self {
+        Self { configuration }
     }
 
     /// Puts what has changed into force, or says what is wrong and leaves everything as it is.
@@ -35,7 +29,8 @@ impl Reloader {
         let administrator = system.administrator();
         let fresh = self.read()?;
         let directory = fresh.as_ref().map_or(&self.configuration, |(fresh, _)| fresh).policies_directory();
-        let set = PolicySet::load(policies::read(&directory)?, administrator.symbols())?;
+        let applied = Applied::of(system.directory());
+        let set = applied.policies(&directory, administrator.symbols())?;
         let by = configuration_actor()?.subject;
 
         let mut changes = Vec::new();
@@ -51,7 +46,7 @@ impl Reloader {
             return Ok(changes);
         }
         self.warn_of_what_waits(&fresh);
-        let settings = system::settings(&fresh, system.origin());
+        let settings = applied.settings(&fresh, system.origin())?;
         if settings != *administrator.settings() {
             administrator.reconfigure(settings, hash, Some(by)).await?;
             changes.push("settings");
@@ -66,19 +61,21 @@ impl Reloader {
 
     /// The file as it is now, in the places that cannot move while running as they are; and its hash.
     fn read(&self) -> anyhow::Result<Option<(Configuration, String)>> {
-        let Some(file) = &self.file else { return Ok(None) };
+        let Some(file) = &self.configuration.file else { return Ok(None) };
         let (mut fresh, warnings) = Configuration::read(file)?;
         for warning in warnings {
             tracing::warn!(file = %file.display(), "{}", warning.message);
         }
         // The option or variable that named it still does.
         self.configuration.data_directory.clone_into(&mut fresh.data_directory);
-        Ok(Some((fresh, hash(file)?)))
+        let hash = hash(&std::fs::read(file)?);
+        Ok(Some((fresh, hash)))
     }
 
     fn warn_of_what_waits(&self, fresh: &Configuration) {
         let old = &self.configuration;
         let waits = [
+            ("organisation", old.organisation != fresh.organisation),
             ("listen", old.listen != fresh.listen),
             ("tls", old.tls != fresh.tls),
             ("domain", old.domain != fresh.domain),
@@ -92,8 +89,4 @@ impl Reloader {
             tracing::warn!("{name} has changed and counts after a restart");
         }
     }
-}
-
-fn hash(file: &Path) -> anyhow::Result<String> {
-    Ok(Sha256::digest(std::fs::read(file)?).iter().map(|byte| format!("{byte:02x}")).collect())
 }

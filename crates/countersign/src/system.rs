@@ -16,15 +16,17 @@ use countersign_identity::passkey::{Passkeys, Url};
 use countersign_lease::Gate;
 use countersign_ledger::{Ledger, Options as LedgerOptions};
 use countersign_model::{Clock, CredentialSecret, SubjectId};
-use countersign_policy::{PolicySet, Symbols};
+use countersign_policy::Symbols;
 use countersign_store::{SqliteStore, Store};
 use countersign_web as web;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::applied::{Applied, Configurator};
 use crate::certificates::{Configured, Internal};
-use crate::configuration::{Configuration, Inventory, Provider, SecretPlace};
+use crate::configuration::{Configuration, Inventory, Listen, Provider, SecretPlace};
 use crate::data_directory::{DataDirectory, Local, Lock, Running};
 use crate::operations::Operations;
 use crate::policies;
@@ -64,6 +66,9 @@ impl System {
         let Options { clock, metrics, drain } = options;
         let directory = DataDirectory::create(&configuration.data_directory)?;
         let lock = directory.lock()?;
+        let started = configuration.clone();
+        let (configuration, sockets) = listen(configuration).await?;
+        let configuration = &configuration;
         let origins = Origins::of(configuration);
 
         let policy_directory = configuration.policies_directory();
@@ -71,7 +76,8 @@ impl System {
             policies::write_starter(&policy_directory)?;
         }
         let symbols = Arc::new(Symbols::default());
-        let policies = PolicySet::load(policies::read(&policy_directory)?, &symbols)?;
+        let applied = Applied::of(&directory);
+        let policies = applied.policies(&policy_directory, &symbols)?;
 
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(&directory.store()).context("the store cannot be opened")?);
@@ -90,7 +96,7 @@ impl System {
             ledger: ledger.clone(),
             symbols,
             policies,
-            settings: settings(configuration, &origins.public),
+            settings: applied.settings(&started, &origins.public)?,
             clock: Arc::clone(&clock),
             accounts,
             node: configuration.node.clone(),
@@ -98,7 +104,10 @@ impl System {
         .context("the administrator does not start")?;
         let gate = Gate::new(Arc::new(administrator.clone()));
 
+        let configurator =
+            Configurator { administrator: administrator.clone(), applied, started, origin: origins.public.clone() };
         let web_settings = web::Settings {
+            configure: Some(Arc::new(configurator)),
             jwks: signer.jwks(),
             providers: configuration
                 .providers
@@ -112,12 +121,9 @@ impl System {
             Listening { gate: &gate, authority: &authority, clock: &clock, drain },
         )?;
         let parts = parts(administrator.clone(), web_settings);
-        let gateway = gateway::Gateway::bind(gate, parts, signer, gateway_settings).await?;
+        let Sockets { gateway: sockets, operations } = sockets;
+        let gateway = gateway::Gateway::on(sockets, gate, parts, signer, gateway_settings)?;
         let addresses = gateway.addresses();
-        let operations = match configuration.listen.operations {
-            Some(address) => Some(Operations::bind(address).await?),
-            None => None,
-        };
 
         apply_inventory(&administrator, &directory, &configuration.inventory).await?;
 
@@ -181,6 +187,34 @@ impl System {
         let _ = tokio::task::spawn_blocking(move || ledger.close()).await;
         directory.withdraw();
     }
+}
+
+/// What listens already, and is not served yet.
+struct Sockets {
+    gateway: Vec<TcpListener>,
+    operations: Option<Operations>,
+}
+
+/// Listens before anything else, because origins have ports in them: with port 0 the system chooses one. Returns the
+/// configuration with the ports as they are.
+async fn listen(configuration: &Configuration) -> anyhow::Result<(Configuration, Sockets)> {
+    let mut configuration = configuration.clone();
+    let Listen { http, https, operations, .. } = &mut configuration.listen;
+    let mut gateway = Vec::new();
+    // In the order of the gateway's listeners.
+    for (key, address) in [("listen.http", http), ("listen.https", https)] {
+        let Some(address) = address else { continue };
+        let socket = TcpListener::bind(*address).await.with_context(|| {
+            format!("cannot listen on {address} ({key} in the configuration): stop what does, or choose another port")
+        })?;
+        *address = socket.local_addr()?;
+        gateway.push(socket);
+    }
+    let operations = match operations {
+        Some(address) => Some(Operations::bind(*address).await?),
+        None => None,
+    };
+    Ok((configuration, Sockets { gateway, operations }))
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {

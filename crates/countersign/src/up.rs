@@ -56,7 +56,7 @@ pub async fn up(global: &Global, up: &Up, terminal: &Terminal) -> anyhow::Result
 
     let (changed, mut changes) = mpsc::channel(1);
     let _watcher = watch(&configuration, file.as_deref(), changed);
-    let mut reloader = Reloader::new(configuration, file);
+    let mut reloader = Reloader::new(configuration);
     let Signals { mut terminate, mut interrupt, mut hang_up } = signals;
     loop {
         tokio::select! {

@@ -78,7 +78,7 @@ impl TestSystem {
     }
 
     pub fn reloader(&self) -> Reloader {
-        Reloader::new(self.configuration.clone(), Some(self.path("countersign.toml")))
+        Reloader::new(self.configuration.clone())
     }
 
     /// The local operator.

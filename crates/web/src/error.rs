@@ -81,7 +81,10 @@ impl Fault {
 
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
-    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    // `human:alice` keeps its spelling.
+    let named = text.split(": ").next().is_some_and(|word| word.contains(':'));
+    let upper = |c: char| if named { c.to_string() } else { c.to_uppercase().to_string() };
+    let first = letters.next().map(upper).unwrap_or_default();
     let stop = if text.ends_with(['.', '!', '?', '\n']) { "" } else { "." };
     format!("{first}{}{stop}", letters.as_str())
 }

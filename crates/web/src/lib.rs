@@ -22,14 +22,16 @@ mod sign_in;
 pub mod wire;
 mod words;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use countersign_administrator::Administrator;
-use countersign_model::Timestamp;
+use countersign_model::{SubjectId, Timestamp};
+use futures_util::future::BoxFuture;
 
 use crate::error::{Fault, PageFault};
 
@@ -42,6 +44,22 @@ pub struct Settings {
     pub jwks: serde_json::Value,
     /// External providers, in the order of their buttons.
     pub providers: Vec<ProviderButton>,
+    /// Without it the API takes no settings, and what it publishes counts until the next start.
+    pub configure: Option<Arc<dyn Configure>>,
+}
+
+/// Whoever can read a configuration file, and keeps what is put into force beyond the next start.
+pub trait Configure: fmt::Debug + Send + Sync {
+    /// Puts the settings of a file's `text` into force, and names those that change; or tells every reason why not.
+    fn settings<'a>(
+        &'a self,
+        text: &'a str,
+        by: &'a SubjectId,
+        dry_run: bool,
+    ) -> BoxFuture<'a, Result<Vec<String>, Vec<String>>>;
+
+    /// Keeps a policy set, name by name, that is about to be published.
+    fn keep_policies(&self, files: &BTreeMap<String, String>) -> Result<(), String>;
 }
 
 /// A provider as people see it.

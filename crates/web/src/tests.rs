@@ -128,6 +128,7 @@ impl Stage {
         let settings = crate::Settings {
             jwks: json!({ "keys": [] }),
             providers: administrator.providers().into_iter().map(button).collect(),
+            configure: None,
         };
         let parts = crate::parts(administrator.clone(), settings);
         Self { administrator, mark, parts, _directory: directory }

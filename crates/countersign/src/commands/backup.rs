@@ -13,6 +13,7 @@ use anyhow::{Context as _, bail};
 use countersign_store::{SqliteStore, Store as _};
 use serde_json::json;
 
+use crate::applied;
 use crate::command_line::{Backup, Global, Restore};
 use crate::data_directory::DataDirectory;
 use crate::system::open_ledger;
@@ -24,7 +25,7 @@ pub(super) fn backup(global: &Global, options: &Backup, terminal: &Terminal) -> 
     let directory = DataDirectory::existing(&configuration.data_directory)?;
     let to = &options.directory;
     if to.exists() {
-        bail!("{} is there already: a backup never overwrites one", to.display());
+        bail!("{} is there already, and a backup overwrites nothing: name a new directory", to.display());
     }
     private_directory(to)?;
     // A second connection beside the server's: SQLite's own online backup gives one consistent moment.
@@ -41,7 +42,7 @@ pub(super) fn backup(global: &Global, options: &Backup, terminal: &Terminal) -> 
     for part in ["keys", "policies"] {
         copy_if_there(&directory.root().join(part), &to.join(part))?;
     }
-    for file in ["authority.pem", "inventory-from-file"] {
+    for file in ["authority.pem", "inventory-from-file", applied::FILE] {
         copy_if_there(&directory.root().join(file), &to.join(file))?;
     }
     if let Some(file) = &file {
@@ -58,7 +59,7 @@ pub(super) fn backup(global: &Global, options: &Backup, terminal: &Terminal) -> 
 pub(super) fn restore(global: &Global, options: &Restore, terminal: &Terminal) -> anyhow::Result<()> {
     let from = &options.directory;
     if !from.join("keys").is_dir() || !from.join("store.sqlite").is_file() {
-        bail!("{} is no backup of Countersign", from.display());
+        bail!("{} is no backup of Countersign: name what `countersign backup` wrote", from.display());
     }
     let (configuration, _) = up::configuration(global)?;
     let root = &configuration.data_directory;

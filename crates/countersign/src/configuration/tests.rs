@@ -13,6 +13,7 @@ fn parse(text: &str) -> Result<(Configuration, Vec<Warning>), Mistakes> {
 fn the_least_file_is_all_defaults() {
     let (configuration, warnings) = parse("version = 1\n").unwrap();
     let mut expected = Configuration::for_directory(Path::new("/etc/countersign/countersign-data"));
+    expected.file = Some("/etc/countersign/countersign.toml".into());
     assert_eq!(configuration, expected);
     assert!(warnings.is_empty());
     expected.domain = "example.org".to_owned();

@@ -1,12 +1,13 @@
 //! Policies, whole configurations, and the backup.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use countersign_administrator::{Bundle as Estate, PolicyReport, PublishError};
+use countersign_administrator::{Actor, Bundle as Estate, PolicyReport, PublishError};
 use countersign_model::Source;
 use futures_util::stream;
 use http::header;
@@ -60,9 +61,26 @@ pub(crate) async fn publish(
     caller: Caller,
     Json(body): Json<PolicySources>,
 ) -> Result<axum::Json<Published>, Fault> {
-    let report = site.administrator().publish_sources(body.files, &caller.actor(), body.dry_run).await?;
+    let report = publish_kept(&site, body.files, &caller.actor(), body.dry_run).await?;
     let PolicyReport { hash, mistakes, warnings, published } = report;
     Ok(axum::Json(Published { applied: published, hash, mistakes, warnings }))
+}
+
+/// Kept before it is published, and only once it is known to be good: a crash in between leaves it for the next start.
+async fn publish_kept(
+    site: &Site,
+    files: BTreeMap<String, String>,
+    actor: &Actor,
+    dry_run: bool,
+) -> Result<PolicyReport, Fault> {
+    let tried = site.administrator().publish_sources(files.clone(), actor, true).await?;
+    if dry_run || !tried.mistakes.is_empty() {
+        return Ok(tried);
+    }
+    if let Some(configure) = &site.settings().configure {
+        configure.keep_policies(&files).map_err(Fault::Internal)?;
+    }
+    Ok(site.administrator().publish_sources(files, actor, false).await?)
 }
 
 /// Makes the estate what a configuration says. Everything is checked before anything is changed.
@@ -74,7 +92,7 @@ pub(crate) async fn apply(
     Json(body): Json<Bundle>,
 ) -> Result<axum::Json<Applied>, Fault> {
     let (administrator, actor) = (site.administrator(), caller.actor());
-    let Bundle { segments, groups, subjects, resources, policies, dry_run } = body;
+    let Bundle { segments, groups, subjects, resources, policies, settings, dry_run } = body;
     let (now, source) = (site.now(), Source::Configuration);
     let resources: Result<Vec<_>, _> = resources.into_iter().map(|(id, one)| one.resource(id, source)).collect();
     let estate = Estate {
@@ -83,24 +101,41 @@ pub(crate) async fn apply(
         subjects: subjects.into_iter().map(|(id, one)| one.subject(id, source, now)).collect(),
         resources: resources?,
     };
-    // Both are tried before either is done.
+    let settings = match (settings, &site.settings().configure) {
+        (Some(text), Some(configure)) => Some((text, configure)),
+        (Some(_), None) => return Err(Fault::Unacceptable("this server takes no settings".to_owned())),
+        (None, _) => None,
+    };
+    // All of it is tried before any of it is done.
     let mut applied = Applied::default();
+    if let Some((text, configure)) = &settings {
+        match configure.settings(text, &actor.subject, true).await {
+            Ok(changed) => applied.changed = changed,
+            Err(mistakes) => applied.mistakes = mistakes,
+        }
+    }
     if let Some(files) = &policies {
-        let report = administrator.publish_sources(files.clone(), &actor, true).await?;
-        applied.mistakes = report.mistakes;
+        let report = publish_kept(&site, files.clone(), &actor, true).await?;
+        applied.mistakes.extend(report.mistakes);
         applied.warnings = report.warnings;
     }
     let dry = dry_run || !applied.mistakes.is_empty();
     let report = administrator.apply(estate.clone(), &actor, true).await?;
-    let report = if dry { report } else { administrator.apply(estate, &actor, false).await? };
+    if !dry {
+        administrator.apply(estate, &actor, false).await?;
+        if let Some((text, configure)) = &settings {
+            let put = configure.settings(text, &actor.subject, false).await;
+            put.map_err(|reasons| Fault::Internal(reasons.join("; ")))?;
+        }
+        if let Some(files) = policies {
+            publish_kept(&site, files, &actor, false).await?;
+        }
+    }
     applied.created = report.created;
-    applied.changed = report.changed;
+    applied.changed.extend(report.changed);
     applied.removed = report.removed;
     applied.unchanged = report.unchanged;
     applied.warnings.extend(report.warnings);
-    if let (Some(files), false) = (policies, dry) {
-        administrator.publish_sources(files, &actor, false).await?;
-    }
     applied.applied = !dry;
     Ok(axum::Json(applied))
 }

@@ -324,6 +324,9 @@ pub struct Bundle {
     pub resources: BTreeMap<ResourceId, ResourceBody>,
     /// File name → text of the whole policy set; absent to leave the policies as they are.
     pub policies: Option<BTreeMap<String, String>>,
+    /// The text of a `countersign.toml`; absent to leave the settings as they are. Those that count while the server runs
+    /// are put into force; one that counts from a start only, and is not what the server has, is a mistake.
+    pub settings: Option<String>,
     /// Check and tell what would change, and change nothing.
     pub dry_run: bool,
 }
@@ -336,7 +339,7 @@ pub struct Applied {
     pub changed: Vec<String>,
     pub removed: Vec<String>,
     pub unchanged: Vec<String>,
-    /// Why nothing was applied; for policies with file, line and a caret.
+    /// Why nothing was applied; for policies and settings with file, line and a caret.
     pub mistakes: Vec<String>,
     pub warnings: Vec<String>,
 }
