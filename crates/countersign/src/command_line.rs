@@ -1,5 +1,8 @@
 //! The command line as clap sees it: words, options and help, and nothing of what they do.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -10,7 +13,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done; for a question: yes, or nothing wrong was found
   1  refused, failed, or something wrong was found
-  2  the command line or the configuration is mistaken
+  2  the command line is mistaken, or the configuration or policies that were to be put into force
   3  the server cannot be reached
 
 Environment:
@@ -61,54 +64,76 @@ pub enum Command {
     #[command(after_help = "Examples:\n  countersign demo\n  countersign demo --exit   run, check and stop, for CI")]
     Demo(Demo),
     /// Read configuration and policies, and report every mistake.
-    #[command(after_help = "Example:\n  countersign check --config countersign.toml")]
+    #[command(
+        after_help = "Examples:\n  countersign check --config countersign.toml\n  countersign check ./estate --json   for CI"
+    )]
     Check(Check),
     /// Write a configuration file with comments, and the starter policies.
+    #[command(after_help = "Examples:\n  countersign init\n  countersign init /etc/countersign")]
     Init(Init),
     /// Put what a directory describes (countersign.toml, policies/) into force.
     #[command(after_help = "Examples:\n  countersign apply --dry-run ./estate\n  countersign apply ./estate")]
     Apply(Apply),
     /// Signed-in subjects.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  countersign session list human:alice@example.org\n  countersign session kill ID"
+    )]
     Session(Session),
     /// Live permissions.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  countersign lease list")]
     Lease(Lease),
     /// People, services and agents.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  countersign subject list --json\n  countersign subject invite human:alice@example.org"
+    )]
     Subject(Subject),
     /// Sets of subjects.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  countersign group add engineering")]
     Group(Group),
     /// What is protected.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  countersign resource list")]
     Resource(Resource),
     /// Devices and their posture.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  countersign device invite laptop --owner human:alice@example.org\n  countersign device list"
+    )]
     Device(Device),
     /// API keys of services and agents.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  countersign key list\n  countersign key create service:backup --resource wiki --action read --valid 30d"
+    )]
     Key(Key),
     /// What was decided, and why.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  countersign decision list --effect deny\n  countersign decision show ID"
+    )]
     Decision(Decision),
     /// Policies.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Examples:\n  countersign policy check policies\n  countersign policy show")]
     Policy(Policy),
     /// The transparency log.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Examples:\n  countersign ledger show\n  countersign ledger verify")]
     Ledger(Ledger),
     /// Copy the data directory while the server runs.
+    #[command(after_help = "Example:\n  countersign backup /backup/2026-11-22")]
     Backup(Backup),
     /// Put a backup in the place of the data directory. Refused while a server runs on it.
+    #[command(after_help = "Example:\n  countersign restore /backup/2026-11-22 --data ./countersign-data")]
     Restore(Restore),
     /// Get an owner back in. Needs the data directory, and is recorded in the ledger.
     #[command(after_help = "Example:\n  countersign break-in human:you@example.org\n\n\
                             Prints a one-time link for a passkey. Works with the server running or stopped.")]
     BreakIn(BreakIn),
     /// Completions for a shell, on standard output.
+    #[command(after_help = "Example:\n  countersign completions bash > /etc/bash_completion.d/countersign")]
     Completions { shell: clap_complete::Shell },
     /// Manual pages, one for each command, into a directory.
+    #[command(after_help = "Example:\n  countersign man /usr/local/share/man/man1")]
     Man { directory: PathBuf },
 }
 
@@ -159,50 +184,72 @@ pub struct Apply {
 #[derive(Debug, Subcommand)]
 pub enum Session {
     /// Every session, or those of one subject.
-    List {
-        subject: Option<SubjectId>,
-    },
-    Show {
-        id: SessionId,
-    },
+    #[command(
+        after_help = "Examples:\n  countersign session list\n  countersign session list human:alice@example.org --json"
+    )]
+    List { subject: Option<SubjectId> },
+    /// One session in full.
+    #[command(after_help = "Example:\n  countersign session show ID")]
+    Show { id: SessionId },
     /// End a session and every connection of it, at once.
-    Kill {
-        id: SessionId,
-    },
+    #[command(after_help = "Example:\n  countersign session kill ID")]
+    Kill { id: SessionId },
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Lease {
     /// Every live permission.
+    #[command(
+        after_help = "Examples:\n  countersign lease list\n  countersign lease list human:alice@example.org --json"
+    )]
     List { subject: Option<SubjectId> },
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Subject {
+    /// Everybody, or those that contain a text.
+    #[command(after_help = "Examples:\n  countersign subject list\n  countersign subject list alice --json")]
     List {
         /// Only what contains this text.
         search: Option<String>,
     },
-    Show {
-        id: SubjectId,
-    },
-    /// Add a subject, or change one.
-    #[command(after_help = "Examples:\n  countersign subject add human:alice@example.org --group staff\n  \
-                            countersign subject add service:backup --owner human:alice@example.org")]
+    /// One subject in full.
+    #[command(after_help = "Example:\n  countersign subject show human:alice@example.org")]
+    Show { id: SubjectId },
+    /// Add a subject, or change one: what is not said stays as it is.
+    #[command(
+        visible_alias = "set",
+        after_help = "Examples:\n  countersign subject add human:alice@example.org --group staff\n  \
+                            countersign subject add service:backup --owner human:alice@example.org\n  \
+                            countersign subject set human:alice@example.org --no-groups   out of every group"
+    )]
     Add(SubjectAdd),
     /// End every session of it, and refuse it everything.
-    Disable {
+    #[command(after_help = "Example:\n  countersign subject disable human:alice@example.org")]
+    Disable { id: SubjectId },
+    /// Undo `disable`.
+    #[command(after_help = "Example:\n  countersign subject enable human:alice@example.org")]
+    Enable { id: SubjectId },
+    /// How likely it is that somebody else acts in its name, from 0 to 100. Raising it cuts what no longer holds.
+    #[command(
+        after_help = "Examples:\n  countersign subject risk human:alice@example.org 80 --reason \"reported a stolen laptop\"\n  countersign subject risk human:alice@example.org 0 --reason \"found it again\""
+    )]
+    Risk {
         id: SubjectId,
+        #[arg(value_parser = clap::value_parser!(u8).range(0..=100))]
+        risk: u8,
+        /// Stands in the ledger.
+        #[arg(long)]
+        reason: String,
     },
-    Enable {
-        id: SubjectId,
-    },
-    Remove {
-        id: SubjectId,
-    },
+    /// Remove it with its sessions and keys; its devices are revoked.
+    #[command(after_help = "Example:\n  countersign subject remove service:backup")]
+    Remove { id: SubjectId },
     /// A one-time link with which a person makes a passkey.
+    #[command(after_help = "Example:\n  countersign subject invite human:alice@example.org --valid 2h")]
     Invite {
         id: SubjectId,
+        /// How long the link works, in whole hours.
         #[arg(long, default_value = "24h")]
         valid: String,
     },
@@ -221,13 +268,21 @@ pub struct SubjectAdd {
     /// Whom an agent acts for.
     #[arg(long)]
     pub acts_for: Option<SubjectId>,
+    /// The groups it is in from now on, in place of those it was in.
     #[arg(long = "group", value_name = "GROUP")]
     pub groups: Vec<GroupId>,
+    /// Out of every group.
+    #[arg(long, conflicts_with = "groups")]
+    pub no_groups: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Group {
+    /// Every group.
+    #[command(after_help = "Example:\n  countersign group list --json")]
     List,
+    /// Add a group, or replace one.
+    #[command(after_help = "Example:\n  countersign group add interns --member-of staff")]
     Add {
         id: GroupId,
         #[arg(long)]
@@ -235,25 +290,27 @@ pub enum Group {
         #[arg(long = "member-of", value_name = "GROUP")]
         member_of: Vec<GroupId>,
     },
-    Remove {
-        id: GroupId,
-    },
+    /// Remove a group; what its members had through it ends.
+    #[command(after_help = "Example:\n  countersign group remove interns")]
+    Remove { id: GroupId },
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Resource {
+    /// Every resource.
+    #[command(after_help = "Example:\n  countersign resource list --json")]
     List,
-    Show {
-        id: ResourceId,
-    },
-    /// Protect an HTTP application.
+    /// One resource in full.
+    #[command(after_help = "Example:\n  countersign resource show wiki")]
+    Show { id: ResourceId },
+    /// Protect an HTTP application, or replace how one is protected.
     #[command(
-        after_help = "Example:\n  countersign resource add wiki --upstream http://127.0.0.1:3000 --writers everyone"
+        after_help = "Example:\n  countersign resource add wiki --host wiki.localhost --upstream http://127.0.0.1:3000 --writers everyone"
     )]
     Add(ResourceAdd),
-    Remove {
-        id: ResourceId,
-    },
+    /// Protect it no longer: nobody reaches it any more.
+    #[command(after_help = "Example:\n  countersign resource remove wiki")]
+    Remove { id: ResourceId },
 }
 
 #[derive(Debug, Args)]
@@ -284,11 +341,14 @@ fn tier(text: &str) -> Result<Tier, String> {
 
 #[derive(Debug, Subcommand)]
 pub enum Device {
+    /// Every device and its posture.
+    #[command(after_help = "Example:\n  countersign device list --json")]
     List,
-    Show {
-        id: DeviceId,
-    },
+    /// One device in full.
+    #[command(after_help = "Example:\n  countersign device show laptop")]
+    Show { id: DeviceId },
     /// A one-time token with which a device enrols.
+    #[command(after_help = "Example:\n  countersign device invite laptop --owner human:alice@example.org")]
     Invite {
         id: DeviceId,
         #[arg(long)]
@@ -302,9 +362,11 @@ pub enum Device {
     )]
     Enroll(DeviceEnroll),
     /// Report this device's posture, signed by its key.
-    #[command(after_help = "Example:\n  countersign device report --set firewall=off   what would happen if")]
+    #[command(after_help = "Examples:\n  countersign device report --every 5m\n  \
+                            countersign device report --set firewall=off   what would happen if")]
     Report(DeviceReport),
     /// Take a device into management.
+    #[command(after_help = "Examples:\n  countersign device manage laptop\n  countersign device manage laptop --stop")]
     Manage {
         id: DeviceId,
         /// Out of management again, into quarantine.
@@ -312,9 +374,8 @@ pub enum Device {
         stop: bool,
     },
     /// Lost, sold, stolen: its certificate proves nothing any more.
-    Revoke {
-        id: DeviceId,
-    },
+    #[command(after_help = "Example:\n  countersign device revoke laptop")]
+    Revoke { id: DeviceId },
 }
 
 #[derive(Debug, Args)]
@@ -346,17 +407,17 @@ pub struct DeviceReport {
 
 #[derive(Debug, Subcommand)]
 pub enum Key {
-    List {
-        subject: Option<SubjectId>,
-    },
+    /// Every key, or those of one subject. Never the secret.
+    #[command(after_help = "Example:\n  countersign key list --json")]
+    List { subject: Option<SubjectId> },
     /// Make a key for a service or an agent. It is shown once.
     #[command(
         after_help = "Example:\n  countersign key create service:backup --resource wiki --action read --valid 30d"
     )]
     Create(KeyCreate),
-    Revoke {
-        id: KeyId,
-    },
+    /// A key proves nothing any more.
+    #[command(after_help = "Example:\n  countersign key revoke ID")]
+    Revoke { id: KeyId },
 }
 
 #[derive(Debug, Args)]
@@ -387,10 +448,17 @@ pub enum Class {
 #[derive(Debug, Subcommand)]
 pub enum Decision {
     /// The last decisions.
+    #[command(
+        after_help = "Example:\n  countersign decision list --effect deny --subject human:alice@example.org --json"
+    )]
     List(DecisionList),
     /// One decision in full, with its proof.
+    #[command(after_help = "Example:\n  countersign decision show ID")]
     Show { id: countersign_model::DecisionId },
     /// Decisions as they are made.
+    #[command(
+        after_help = "Examples:\n  countersign decision watch\n  countersign decision watch --json   one object for each line"
+    )]
     Watch,
     /// What would be decided now, and why.
     #[command(
@@ -430,41 +498,67 @@ pub struct Explain {
 #[derive(Debug, Subcommand)]
 pub enum Policy {
     /// Validate a directory of policies against the schema.
+    #[command(
+        after_help = "Examples:\n  countersign policy check\n  countersign policy check ./estate/policies --json"
+    )]
     Check { directory: Option<PathBuf> },
     /// The policies that are in force, or one of them.
+    #[command(
+        after_help = "Examples:\n  countersign policy show --json\n  countersign policy show high-risk-stops-everything-sensitive"
+    )]
     Show { id: Option<String> },
     /// The schema that policies are written against.
+    #[command(after_help = "Example:\n  countersign policy schema > countersign.cedarschema")]
     Schema,
     /// Run a corpus in the format of Cedar's integration tests against this policy engine.
+    #[command(after_help = "Example:\n  countersign policy corpus cedar-integration-tests")]
     Corpus { directory: PathBuf },
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Ledger {
     /// Entries, newest last.
+    #[command(after_help = "Examples:\n  countersign ledger show\n  countersign ledger show 0 --limit 100000 --json")]
     Show {
         /// The first entry to show; without it, the last ones.
         from: Option<u64>,
         #[arg(long, default_value_t = 20)]
         limit: u64,
+        #[command(flatten)]
+        archive: Archive,
     },
     /// The proof that an entry is in the log.
-    Prove { index: u64 },
+    #[command(after_help = "Example:\n  countersign ledger prove 42 > proof.json")]
+    Prove {
+        index: u64,
+        #[command(flatten)]
+        archive: Archive,
+    },
     /// Verify a copied directory or a server's log, offline, and say which entry is wrong.
     #[command(after_help = "Examples:\n  countersign ledger verify /backup/ledger --key countersign.example.org+…\n  \
                             countersign ledger verify https://countersign.example.org/ledger --key-file log.vkey\n\n\
                             Without --key the key in the data directory is used.")]
     Verify(Verify),
     /// The newest signed checkpoint, and the key to verify it with.
+    #[command(after_help = "Example:\n  countersign ledger checkpoint > checkpoint-2026-11.txt")]
     Checkpoint,
-    /// Move old entry bundles out of the log directory. Proofs keep working. Needs the data directory.
+    /// Move old entry bundles out of the log directory. Proofs keep working. Needs the data directory, and no server on it.
+    #[command(after_help = "Example:\n  countersign ledger archive --before 1000000 --to /archive/ledger")]
     Archive {
-        /// Entries before this one.
+        /// Entries before this one, as far as they fill bundles of 256.
         #[arg(long)]
         before: u64,
+        /// Where the bundles go; keep it, it is part of the log.
         #[arg(long)]
         to: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Archive {
+    /// Where `ledger archive` moved old bundles.
+    #[arg(long = "archive", value_name = "DIR")]
+    pub directory: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -479,6 +573,8 @@ pub struct Verify {
     /// A checkpoint that was kept from before: a log that was rolled back behind it, or rewritten, is found out.
     #[arg(long, value_name = "FILE")]
     pub since: Option<PathBuf>,
+    #[command(flatten)]
+    pub archive: Archive,
 }
 
 #[derive(Debug, Args)]

@@ -9,16 +9,19 @@ mod device;
 mod estate;
 mod files;
 mod ledger;
+mod lock_out;
 mod policy;
 mod records;
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::CommandFactory as _;
+use hyper::StatusCode;
 
-use crate::command_line::{Command, CommandLine};
+use crate::command_line::{Command, CommandLine, Key as KeyCommand};
 use crate::configuration::Mistakes;
-use crate::control::{Control, Refused};
+use crate::control::{Control, NoServer, Refused};
 use crate::dial::Unreachable;
 use crate::terminal::{Terminal, Tone};
 use crate::{demo, up};
@@ -32,12 +35,26 @@ pub(crate) use records::count_leases;
 #[error("")]
 pub struct Found;
 
+/// What was to be put into force has mistakes, which have been shown already.
+#[derive(Debug, thiserror::Error)]
+#[error("")]
+pub struct Mistaken;
+
 /// Runs a command; the exit code says how it ended.
 pub async fn run(line: CommandLine) -> ExitCode {
     let terminal = Terminal::new(line.global.json);
-    match dispatch(line, &terminal).await {
+    let list = listing(&line.command);
+    let ended = dispatch(line, &terminal).await.map_err(|error| match (error.downcast_ref::<Refused>(), list) {
+        // What is not there looks like what is not for the caller.
+        (Some(refused), Some(list)) if refused.status == StatusCode::NOT_FOUND => {
+            error.context(format!("no such id, for this caller: `countersign {list}` shows what there is"))
+        }
+        _ => error,
+    });
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<Found>() => ExitCode::from(1),
+        Err(error) if error.is::<Mistaken>() => ExitCode::from(2),
         Err(error) => {
             if terminal.json {
                 let refused = error.downcast_ref::<Refused>().map(|refused| refused.body.clone());
@@ -50,9 +67,24 @@ pub async fn run(line: CommandLine) -> ExitCode {
     }
 }
 
+/// The command that shows the ids which this one takes.
+const fn listing(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Session(_) => Some("session list"),
+        Command::Subject(_) => Some("subject list"),
+        Command::Group(_) => Some("group list"),
+        Command::Resource(_) => Some("resource list"),
+        Command::Device(_) => Some("device list"),
+        Command::Key(KeyCommand::Create(_)) => Some("subject list"),
+        Command::Key(_) => Some("key list"),
+        Command::Decision(_) => Some("decision list"),
+        _ => None,
+    }
+}
+
 fn code(error: &anyhow::Error) -> u8 {
     let mistaken = error.is::<Mistakes>() || error.is::<countersign_policy::Diagnostics>();
-    let unreachable = error.chain().any(|cause| cause.is::<Unreachable>());
+    let unreachable = error.chain().any(|cause| cause.is::<Unreachable>() || cause.is::<NoServer>());
     match (mistaken, unreachable) {
         (true, _) => 2,
         (_, true) => 3,
@@ -88,8 +120,9 @@ async fn dispatch(line: CommandLine, terminal: &Terminal) -> anyhow::Result<()> 
             Ok(())
         }
         Command::Man { directory } => {
-            std::fs::create_dir_all(&directory)?;
-            clap_mangen::generate_to(CommandLine::command(), &directory)?;
+            std::fs::create_dir_all(&directory)
+                .and_then(|()| clap_mangen::generate_to(CommandLine::command(), &directory))
+                .with_context(|| format!("{} cannot be written: choose another directory", directory.display()))?;
             terminal.note(format!("manual pages are in {}", directory.display()));
             Ok(())
         }

@@ -29,6 +29,11 @@ const SYSTEM_ROOTS: [&str; 4] = [
     "/etc/ssl/ca-bundle.pem",
 ];
 
+/// Nothing has been started on a data directory, or it was stopped.
+#[derive(Debug, thiserror::Error)]
+#[error("no server runs on {}. Start one with `countersign up`, or name one with --server", .0.display())]
+pub struct NoServer(std::path::PathBuf);
+
 /// A server to talk to, and how to prove who is talking.
 #[derive(Debug, Clone)]
 pub struct Control {
@@ -76,10 +81,7 @@ impl Control {
 
     /// The server that runs on this data directory, as the local operator.
     pub fn local(directory: &DataDirectory) -> anyhow::Result<Self> {
-        let running = directory.running().with_context(|| {
-            let root = directory.root().display();
-            format!("no server runs on {root}. Start one with `countersign up`, or name one with --server")
-        })?;
+        let running = directory.running().ok_or_else(|| NoServer(directory.root().to_owned()))?;
         let authority = std::fs::read_to_string(directory.authority_certificate()).unwrap_or_default();
         let mut dialler = Dialler::new(&authority, None)?;
         dialler.address = Some(running.local.address.ip());

@@ -49,7 +49,7 @@ impl std::fmt::Debug for ClientIdentity {
 
 /// Nothing answered: the server is not there, or not reachable from here.
 #[derive(Debug, thiserror::Error)]
-#[error("{url} cannot be reached: {reason}")]
+#[error("{url} cannot be reached: {reason}. Is Countersign up there (`countersign up`)?")]
 pub struct Unreachable {
     url: String,
     reason: String,

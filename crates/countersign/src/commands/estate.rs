@@ -1,16 +1,13 @@
 //! `subject`, `group`, `resource` and `apply`: what there is.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use serde_json::{Map, Value, json};
 
+use super::Mistaken;
 use super::answer::{all, cell, detail, done, encoded, show};
-use super::{Found, files};
+use super::files::{self, Files};
 use crate::command_line::{Apply, Group, Resource, ResourceAdd, Subject, SubjectAdd};
 use crate::configuration::Inventory;
 use crate::control::{Control, Refused};
-use crate::policies;
 use crate::terminal::{Terminal, Tone};
 
 pub(super) async fn subject(control: &Control, command: Subject, terminal: &Terminal) -> anyhow::Result<()> {
@@ -38,6 +35,10 @@ pub(super) async fn subject(control: &Control, command: Subject, terminal: &Term
             let answer = control.put(&format!("{}/state", at(&id)), &json!({"state": "active"})).await?;
             done(terminal, &answer, format!("{id} is active"))
         }
+        Subject::Risk { id, risk, reason } => {
+            let answer = control.put(&format!("{}/risk", at(&id)), &json!({"risk": risk, "reason": reason})).await?;
+            done(terminal, &answer, format!("the risk of {id} is {risk}; what does not hold under it has ended"))
+        }
         Subject::Remove { id } => {
             let answer = control.delete(&at(&id)).await?;
             done(terminal, &answer, format!("{id} is removed; its sessions and connections have ended"))
@@ -61,7 +62,7 @@ pub(super) async fn subject(control: &Control, command: Subject, terminal: &Term
 }
 
 async fn add(control: &Control, options: SubjectAdd, terminal: &Terminal) -> anyhow::Result<()> {
-    let SubjectAdd { id, name, email, owner, acts_for, groups } = options;
+    let SubjectAdd { id, name, email, owner, acts_for, groups, no_groups } = options;
     let path = format!("/api/v1/subjects/{}", encoded(&id));
     // What is not said stays as it is.
     let known = match control.get(&path).await {
@@ -81,8 +82,10 @@ async fn add(control: &Control, options: SubjectAdd, terminal: &Terminal) -> any
     body.insert("owner".to_owned(), kept("owner", owner.map(|owner| owner.to_string())));
     body.insert("acts_for".to_owned(), kept("acts_for", acts_for.map(|acts_for| acts_for.to_string())));
     body.insert("state".to_owned(), known.get("state").cloned().unwrap_or_else(|| json!("active")));
-    let groups =
-        if groups.is_empty() { known.get("groups").cloned().unwrap_or_else(|| json!([])) } else { json!(groups) };
+    let groups = match groups.is_empty() && !no_groups {
+        true => known.get("groups").cloned().unwrap_or_else(|| json!([])),
+        false => json!(groups),
+    };
     body.insert("groups".to_owned(), groups);
     let answer = control.put(&path, &body).await?;
     let changed = if known.is_null() { "is added" } else { "is changed" };
@@ -162,22 +165,40 @@ pub(super) async fn resource(control: &Control, command: Resource, terminal: &Te
     }
 }
 
+/// Everything that is wrong is told at once, and before anything is sent; what only the server can know, by the server.
 pub(super) async fn apply(control: &Control, options: &Apply, terminal: &Terminal) -> anyhow::Result<()> {
-    let (configuration, warnings) = files::of_directory(&options.directory)?;
-    let sources =
-        files::policies_of(&options.directory, &configuration).map(|directory| sources(&directory)).transpose()?;
+    let mut files = Files::of_directory(&options.directory)?;
+    let (Some(configuration), true) = (&files.configuration, files.mistakes.is_empty()) else {
+        if terminal.json {
+            terminal.json(&json!({"applied": false, "mistakes": files.mistakes, "warnings": files.warnings}))?;
+        } else {
+            files.tell(terminal);
+            terminal.line(NOTHING);
+        }
+        return Err(Mistaken.into());
+    };
     let mut body = bundle(&configuration.inventory);
-    body.insert("policies".to_owned(), json!(sources));
+    body.insert("policies".to_owned(), json!(files.policies));
+    body.insert("settings".to_owned(), json!(files.text));
     body.insert("dry_run".to_owned(), json!(options.dry_run));
-    let answer = control.post("/api/v1/apply", &body).await?;
+    let mut answer = control.post("/api/v1/apply", &body).await?;
     let texts = |name: &str| -> Vec<String> {
         let list = answer.get(name).and_then(Value::as_array).into_iter().flatten();
         list.filter_map(Value::as_str).map(str::to_owned).collect()
     };
-    let mistakes = texts("mistakes");
-    if terminal.json {
-        terminal.json(&answer)?;
-    } else {
+    files.mistakes = texts("mistakes");
+    for warning in texts("warnings") {
+        // The policies' warnings are found on both sides.
+        if !files.warnings.contains(&warning) {
+            files.warnings.push(warning);
+        }
+    }
+    if !terminal.json {
+        files.tell(terminal);
+        if !files.mistakes.is_empty() {
+            terminal.line(NOTHING);
+            return Err(Mistaken.into());
+        }
         for (name, sign, tone) in
             [("created", "+", Tone::Good), ("changed", "~", Tone::Attention), ("removed", "-", Tone::Bad)]
         {
@@ -185,27 +206,16 @@ pub(super) async fn apply(control: &Control, options: &Apply, terminal: &Termina
                 terminal.line(terminal.paint(tone, &format!("{sign} {change}")));
             }
         }
-        for warning in warnings.into_iter().chain(texts("warnings")) {
-            terminal.note(format!("{} {warning}", terminal.paint(Tone::Attention, "warning:")));
-        }
-        for mistake in &mistakes {
-            terminal.note(mistake);
-        }
-        let unchanged = texts("unchanged").len();
-        let state = match (mistakes.is_empty(), options.dry_run) {
-            (false, _) => "nothing was changed: the policies have mistakes",
-            (true, true) => "this would be done; nothing was changed",
-            (true, false) => "in force now",
-        };
-        terminal.line(format!("{state} ({unchanged} unchanged)"));
+        let state = if options.dry_run { "this would be done; nothing was changed" } else { "in force now" };
+        terminal.line(format!("{state} ({} unchanged)", texts("unchanged").len()));
+    } else if let Some(answer_object) = answer.as_object_mut() {
+        answer_object.insert("warnings".to_owned(), json!(files.warnings));
+        terminal.json(&answer)?;
     }
-    if mistakes.is_empty() { Ok(()) } else { Err(Found.into()) }
+    if files.mistakes.is_empty() { Ok(()) } else { Err(Mistaken.into()) }
 }
 
-fn sources(directory: &Path) -> anyhow::Result<BTreeMap<String, String>> {
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(policies::read(directory)?.into_iter().map(|file| (name(&file.path), file.text)).collect())
-}
+const NOTHING: &str = "nothing was changed: the directory has mistakes";
 
 /// The inventory in the words of the API.
 fn bundle(inventory: &Inventory) -> Map<String, Value> {

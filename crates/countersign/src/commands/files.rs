@@ -1,5 +1,6 @@
 //! `check` and `init`: configuration and policies as files, without a server.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use anyhow::{Context as _, bail};
 use countersign_model::Tier;
 use countersign_policy::{PolicySet, Symbols};
 
-use super::Found;
+use super::{Found, lock_out};
 use crate::command_line::{Check, Global, Init};
 use crate::configuration::{Configuration, STARTER, parse_duration};
 use crate::terminal::{Terminal, Tone};
@@ -26,85 +27,107 @@ pub(super) fn span(text: &str) -> anyhow::Result<Duration> {
     parse_duration(text).with_context(|| format!("{text:?} is no span of time: write such as 30m, 24h or 30d"))
 }
 
-/// The configuration of a directory as `apply` takes it.
-pub(super) fn of_directory(directory: &Path) -> anyhow::Result<(Configuration, Vec<String>)> {
-    let (configuration, warnings) = Configuration::read(&directory.join("countersign.toml"))?;
-    Ok((configuration, warnings.into_iter().map(|warning| warning.message).collect()))
+/// Configuration and policies as files, and everything that is wrong with them.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    pub(super) configuration: Option<Configuration>,
+    /// The text of the configuration file.
+    pub(super) text: Option<String>,
+    /// File name → text; `None` where there is no directory of policies.
+    pub(super) policies: Option<BTreeMap<String, String>>,
+    policy_count: usize,
+    pub(super) mistakes: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
-/// The policies of such a directory, if it has any of its own.
-pub(super) fn policies_of(directory: &Path, configuration: &Configuration) -> Option<PathBuf> {
-    let own = configuration.policies.clone().unwrap_or_else(|| directory.join("policies"));
-    own.is_dir().then_some(own)
-}
+impl Files {
+    /// A directory as `apply` takes it: `countersign.toml`, and `policies` unless the file names another place.
+    pub(super) fn of_directory(directory: &Path) -> anyhow::Result<Self> {
+        Self::read(&directory.join("countersign.toml"), |configuration| {
+            configuration.policies.clone().unwrap_or_else(|| directory.join("policies"))
+        })
+    }
 
-pub(super) fn check(global: &Global, options: &Check, terminal: &Terminal) -> anyhow::Result<()> {
-    let mut mistakes = Vec::new();
-    let mut warnings = Vec::new();
-    let read = match &options.directory {
-        Some(directory) => of_directory(directory),
-        None => match global.config.clone().or_else(|| Some(PathBuf::from("countersign.toml")).filter(|p| p.is_file()))
-        {
-            Some(file) => Configuration::read(&file).map(|(c, w)| (c, w.into_iter().map(|w| w.message).collect())),
-            None => up::configuration(global).map(|(configuration, _)| (configuration, Vec::new())),
-        },
-    };
-    let configuration = match read {
-        Ok((configuration, found)) => {
-            warnings.extend(found);
-            Some(configuration)
-        }
-        Err(error) => {
-            mistakes.push(format!("{error:#}"));
-            None
-        }
-    };
-    let policies = configuration.as_ref().map(|configuration| match &options.directory {
-        Some(directory) => policies_of(directory, configuration).unwrap_or_else(|| directory.join("policies")),
-        None => configuration.policies_directory(),
-    });
-    let mut checked = 0;
-    if let Some(directory) = policies.filter(|directory| directory.is_dir()) {
-        match policies::read(&directory).and_then(|files| Ok(PolicySet::load(files, &Arc::new(Symbols::default()))?)) {
-            Ok(set) => {
-                checked = set.policies().len();
-                warnings.extend(set.warnings().iter().map(ToString::to_string));
+    fn read(file: &Path, policies: impl FnOnce(&Configuration) -> PathBuf) -> anyhow::Result<Self> {
+        let mut files = Self::default();
+        // Where the file cannot be read as configuration, the policies are where they usually are.
+        let mut directory = file.with_file_name("policies");
+        match Configuration::read(file) {
+            Ok((configuration, warnings)) => {
+                files.warnings.extend(warnings.into_iter().map(|warning| warning.message));
+                directory = policies(&configuration);
+                files.text = Some(std::fs::read_to_string(file)?);
+                files.configuration = Some(configuration);
             }
-            Err(error) => mistakes.push(format!("{error:#}")),
+            Err(error) => files.mistakes.push(format!("{error:#}")),
         }
+        files.read_policies(&directory)?;
+        Ok(files)
     }
-    if let Some(configuration) = &configuration {
-        warnings.extend(lock_out(configuration));
+
+    fn read_policies(&mut self, directory: &Path) -> anyhow::Result<()> {
+        let symbols = Arc::new(Symbols::default());
+        let mut set = None;
+        if directory.is_dir() {
+            let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+            let loaded = policies::read(directory).and_then(|sources| {
+                let texts = sources.iter().filter_map(|file| Some((name(&file.path)?, file.text.clone()))).collect();
+                Ok((texts, PolicySet::load(sources, &symbols)?))
+            });
+            match loaded {
+                Ok((texts, loaded)) => {
+                    self.warnings.extend(loaded.warnings().iter().map(ToString::to_string));
+                    self.policy_count = loaded.policies().len();
+                    self.policies = Some(texts);
+                    set = Some(loaded);
+                }
+                Err(error) => self.mistakes.push(format!("{error:#}")),
+            }
+        }
+        if let Some(configuration) = &self.configuration {
+            self.warnings.extend(lock_out::warnings(configuration, set.as_ref().map(|set| (set, &symbols)))?);
+        }
+        Ok(())
     }
-    if terminal.json {
-        terminal.json(&serde_json::json!({"mistakes": mistakes, "warnings": warnings, "policies": checked}))?;
-    } else {
-        for warning in &warnings {
+
+    pub(super) fn tell(&self, terminal: &Terminal) {
+        for warning in &self.warnings {
             terminal.note(format!("{} {warning}", terminal.paint(Tone::Attention, "warning:")));
         }
-        for mistake in &mistakes {
+        for mistake in &self.mistakes {
             terminal.note(mistake);
         }
     }
-    if !mistakes.is_empty() {
+}
+
+pub(super) fn check(global: &Global, options: &Check, terminal: &Terminal) -> anyhow::Result<()> {
+    let usual = PathBuf::from("countersign.toml");
+    let files = match (&options.directory, &global.config) {
+        (Some(directory), _) => Files::of_directory(directory)?,
+        (None, Some(file)) => Files::read(file, Configuration::policies_directory)?,
+        (None, None) if usual.is_file() => Files::read(&usual, Configuration::policies_directory)?,
+        (None, None) => {
+            let (configuration, _) = up::configuration(global)?;
+            let directory = configuration.policies_directory();
+            let mut files = Files { configuration: Some(configuration), ..Files::default() };
+            files.read_policies(&directory)?;
+            files
+        }
+    };
+    if terminal.json {
+        let Files { mistakes, warnings, policy_count, .. } = &files;
+        terminal.json(&serde_json::json!({"mistakes": mistakes, "warnings": warnings, "policies": policy_count}))?;
+    } else {
+        files.tell(terminal);
+    }
+    if !files.mistakes.is_empty() {
         return Err(Found.into());
     }
     if !terminal.json {
-        let resources = configuration.map_or(0, |configuration| configuration.inventory.resources.len());
-        terminal.line(format!("no mistake: {resources} resources, {checked} policies"));
+        let resources = files.configuration.map_or(0, |configuration| configuration.inventory.resources.len());
+        terminal.line(format!("no mistake: {resources} resources, {} policies", files.policy_count));
     }
     Ok(())
-}
-
-/// A file that names people and no owner among them is worth a word: whoever applies it may expect to be one.
-fn lock_out(configuration: &Configuration) -> Option<String> {
-    let subjects = &configuration.inventory.subjects;
-    let owner = subjects.iter().any(|subject| subject.groups.iter().any(|group| group.as_str() == "owners"));
-    (!subjects.is_empty() && !owner).then(|| {
-        "no subject of this file is in the group owners: whoever administers Countersign has to be there from elsewhere \
-         (the first invitation, or `countersign break-in`)"
-            .to_owned()
-    })
 }
 
 pub(super) fn init(options: &Init, terminal: &Terminal) -> anyhow::Result<()> {

@@ -12,12 +12,14 @@ use serde_json::{Value, json};
 
 use super::policy::eprint_progress;
 use super::{Found, files};
-use crate::command_line::{Global, Ledger, Verify};
+use crate::command_line::{Archive, Global, Ledger, Verify};
 use crate::control::{Control, authorities};
 use crate::data_directory::DataDirectory;
 use crate::system::{ledger_name, open_ledger};
 use crate::terminal::{Table, Terminal, Tone};
 use crate::up;
+
+const WITH_ARCHIVE: &str = "Of archived entries --archive says where they are";
 
 /// What a verification came to.
 #[derive(Debug)]
@@ -30,8 +32,8 @@ pub(crate) struct Verified {
 
 pub(super) async fn ledger(global: &Global, command: Ledger, terminal: &Terminal) -> anyhow::Result<()> {
     match command {
-        Ledger::Show { from, limit } => show(global, from, limit, terminal),
-        Ledger::Prove { index } => prove(global, index, terminal),
+        Ledger::Show { from, limit, archive } => show(&reader(global, archive)?.0, from, limit, terminal),
+        Ledger::Prove { index, archive } => prove(reader(global, archive)?, index, terminal),
         Ledger::Verify(options) => verify(global, options, terminal).await,
         Ledger::Checkpoint => checkpoint(global, terminal),
         Ledger::Archive { before, to } => archive(global, before, &to, terminal),
@@ -39,21 +41,27 @@ pub(super) async fn ledger(global: &Global, command: Ledger, terminal: &Terminal
 }
 
 /// The log of the data directory, as far as its checkpoint reaches. Needs no server, and disturbs none.
-fn reader(global: &Global) -> anyhow::Result<(Reader<Directory>, VerifierKey)> {
+fn reader(global: &Global, archive: Archive) -> anyhow::Result<(Reader<Directory>, VerifierKey)> {
     let (configuration, _) = up::configuration(global)?;
     let directory = DataDirectory::existing(&configuration.data_directory)?;
     let key = directory.ledger_key()?.verifier_key(&ledger_name(&configuration))?;
-    Ok((Reader::open(Directory::new(&directory.ledger(), None), &key)?, key))
+    let files = Directory::new(&directory.ledger(), archive.directory.as_deref());
+    Ok((Reader::open(files, &key)?, key))
 }
 
-fn show(global: &Global, from: Option<u64>, limit: u64, terminal: &Terminal) -> anyhow::Result<()> {
-    let (reader, _) = reader(global)?;
+fn show(reader: &Reader<Directory>, from: Option<u64>, limit: u64, terminal: &Terminal) -> anyhow::Result<()> {
     let first = from.unwrap_or_else(|| reader.size().saturating_sub(limit));
+    if first > 0 && first >= reader.size() {
+        bail!(
+            "there is no entry {first} under the checkpoint yet: the log has {} entries, the first is 0",
+            reader.size()
+        );
+    }
     let last = first.saturating_add(limit).min(reader.size());
     let mut table = Table::new("entries", &["entry", "at", "what", ""]);
     let mut entries = Vec::new();
     for found in reader.scan(first..last) {
-        let (index, entry) = found?;
+        let (index, entry) = found.context(WITH_ARCHIVE)?;
         let body = serde_json::to_value(&entry.body)?;
         // An enum's variant: a name alone, or an object with the name as its one key.
         let (kind, inside) = match &body {
@@ -97,9 +105,9 @@ fn gist(inside: &Value) -> String {
     words.join("  ")
 }
 
-fn prove(global: &Global, index: u64, terminal: &Terminal) -> anyhow::Result<()> {
-    let (reader, key) = reader(global)?;
-    let proof = reader.prove_inclusion(index)?;
+fn prove((reader, key): (Reader<Directory>, VerifierKey), index: u64, terminal: &Terminal) -> anyhow::Result<()> {
+    let proof =
+        reader.prove_inclusion(index).with_context(|| format!("entry {index} cannot be proven. {WITH_ARCHIVE}"))?;
     proof.check(&key).context("the log's own proof does not hold: verify the log")?;
     // The document is JSON either way: it is for a verifier.
     terminal.line(proof.to_json());
@@ -108,7 +116,7 @@ fn prove(global: &Global, index: u64, terminal: &Terminal) -> anyhow::Result<()>
 }
 
 fn checkpoint(global: &Global, terminal: &Terminal) -> anyhow::Result<()> {
-    let (reader, key) = reader(global)?;
+    let (reader, key) = reader(global, Archive { directory: None })?;
     let checkpoint = reader.checkpoint();
     if terminal.json {
         return terminal.json(&json!({"size": reader.size(), "checkpoint": checkpoint.note(), "key": key.to_string()}));
@@ -141,7 +149,8 @@ fn archive(global: &Global, before: u64, to: &Path, terminal: &Terminal) -> anyh
 }
 
 async fn verify(global: &Global, options: Verify, terminal: &Terminal) -> anyhow::Result<()> {
-    let Verify { source, key, key_file, since } = options;
+    let Verify { source, key, key_file, since, archive } = options;
+    let archive = archive.directory;
     let key = match (key, key_file) {
         (Some(key), _) => key,
         (None, Some(file)) => {
@@ -171,11 +180,13 @@ async fn verify(global: &Global, options: Verify, terminal: &Terminal) -> anyhow
             if !directory.is_dir() {
                 bail!("{} is no directory, and no http(s) URL", directory.display());
             }
-            tokio::task::spawn_blocking(move || check(&Directory::new(&directory, None), &trust, progress)).await??
+            let files = Directory::new(&directory, archive.as_deref());
+            tokio::task::spawn_blocking(move || check(&files, &trust, progress)).await??
         }
         None => {
             let directory = DataDirectory::existing(&files::data_directory(global)?)?.ledger();
-            tokio::task::spawn_blocking(move || check(&Directory::new(&directory, None), &trust, progress)).await??
+            let files = Directory::new(&directory, archive.as_deref());
+            tokio::task::spawn_blocking(move || check(&files, &trust, progress)).await??
         }
     };
     if terminal.json {

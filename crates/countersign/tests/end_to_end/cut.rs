@@ -10,10 +10,11 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::{Method, StatusCode};
 
+use crate::offline::{fails, succeeds, text};
 use crate::start;
 
 /// A download that only a cut ends, with its first piece read.
-async fn endless(test: &TestSystem, browser: &mut Browser, application: &str) -> Incoming {
+pub(crate) async fn endless(test: &TestSystem, browser: &mut Browser, application: &str) -> Incoming {
     browser.open(&test.url(application, "/")).await.unwrap();
     let answer = browser.download(&test.url(application, "/endless")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
@@ -23,7 +24,7 @@ async fn endless(test: &TestSystem, browser: &mut Browser, application: &str) ->
 }
 
 /// Reads until it breaks off. A test that waits for ever is a failed one.
-async fn breaks_off(mut body: Incoming) {
+pub(crate) async fn breaks_off(mut body: Incoming) {
     while let Some(Ok(_)) = body.frame().await {}
 }
 
@@ -61,5 +62,25 @@ async fn posture_that_grows_stale_ends_it_too() {
     let body = endless(&test, &mut alice, "high").await;
     test.clock.advance(Duration::from_secs(16 * 60));
     breaks_off(body).await;
+    test.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raised_risk_ends_what_is_open_until_it_falls() {
+    let test = start().await;
+    let mut alice = test.person("human:alice", &[], None).await;
+    let body = endless(&test, &mut alice, "standard").await;
+    let file = test.path("countersign.toml");
+    let risk = ["subject", "risk", "human:alice", "--config", text(&file)];
+    let said = succeeds(&[&risk[..], &["80", "--reason", "signed in from two continents"]].concat());
+    assert!(said.contains("the risk of human:alice is 80"), "{said}");
+    breaks_off(body).await;
+    let denied = alice.send(Method::GET, &test.url("standard", "/"), None).await.unwrap();
+    assert_eq!(denied.status(), StatusCode::FORBIDDEN);
+    succeeds(&[&risk[..], &["0", "--reason", "it was an aeroplane"]].concat());
+    let again = alice.send(Method::GET, &test.url("standard", "/"), None).await.unwrap();
+    assert_eq!(again.status(), StatusCode::OK);
+    fails(&[&risk[..], &["101", "--reason", "too much"]].concat(), 2);
+    fails(&["subject", "risk", "human:nobody", "5", "--reason", "x", "--config", text(&file)], 1);
     test.stop().await;
 }

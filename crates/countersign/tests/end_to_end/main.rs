@@ -4,10 +4,15 @@
 
 mod api_keys;
 mod application;
+mod apply;
+mod archive;
 mod crash;
 mod cut;
+mod devices;
 mod offline;
+mod program;
 mod reload;
+mod running;
 mod sign_in;
 
 use countersign_testkit::TestSystem;

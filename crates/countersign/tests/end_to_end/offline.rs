@@ -18,18 +18,18 @@ pub(crate) fn countersign(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn succeeds(arguments: &[&str]) -> String {
+pub(crate) fn succeeds(arguments: &[&str]) -> String {
     let output = countersign(arguments);
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{arguments:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
     said
 }
 
-fn fails(arguments: &[&str], code: i32) -> String {
+pub(crate) fn fails(arguments: &[&str], code: i32) -> String {
     let output = countersign(arguments);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stderr).unwrap()
@@ -49,6 +49,53 @@ fn what_init_writes_passes_check() {
     fails(&["no-such-command"], 2);
 }
 
+#[test]
+fn check_warns_of_a_lock_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let warned = |file: &str, policy: Option<&str>| {
+        std::fs::write(directory.path().join("countersign.toml"), format!("version = 1\n{file}")).unwrap();
+        if let Some(policy) = policy {
+            let head = "@id(\"extra\")\n@owner(\"security\")\n@review_by(\"2099-01-01\")\n@remedy(\"Wait.\")\n";
+            std::fs::write(directory.path().join("policies/zz.cedar"), format!("{head}{policy}")).unwrap();
+        }
+        let output = countersign(&["check", text(directory.path())]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        said
+    };
+    succeeds(&["init", text(directory.path())]);
+    let admins = "[[group]]\nid = \"admins\"\nmember_of = [\"owners\"]\n[[subject]]\nid = \"human:alice\"\n";
+    assert_eq!(warned(&format!("{admins}groups = [\"admins\"]\n"), None), "");
+    assert!(warned(admins, None).contains("is in the group owners"));
+    assert!(warned(&format!("{admins}groups = [\"admins\"]\ndisabled = true\n"), None).contains("in the group owners"));
+    let forbid =
+        "forbid (principal, action, resource) when { resource.kind == \"countersign\" && resource.tier == \"high\" };";
+    let said = warned("", Some(forbid));
+    assert!(said.contains("an owner who has just used a passkey would be refused the console (by extra)"), "{said}");
+    assert!(said.contains("the command line on the server's machine would be refused the API (by extra)"), "{said}");
+    let elsewhere = "forbid (principal is Human, action, resource) when { resource.kind == \"countersign\" } \
+                     unless { context.network.zones.contains(\"office\") };";
+    assert_eq!(warned("[zones]\noffice = [\"192.0.2.0/24\"]\n", Some(elsewhere)), "", "owners at the office come in");
+}
+
+#[test]
+fn completions_and_manual_pages_are_for_the_real_thing() {
+    for (shell, mark) in
+        [("bash", "_countersign()"), ("zsh", "#compdef countersign"), ("fish", "complete -c countersign")]
+    {
+        let script = succeeds(&["completions", shell]);
+        assert!(script.contains(mark) && script.contains("break-in"), "{shell}");
+    }
+    fails(&["completions", "cmd"], 2);
+    let directory = tempfile::tempdir().unwrap();
+    succeeds(&["man", text(directory.path())]);
+    assert!(directory.path().join("countersign.1").is_file());
+    for page in ["countersign-session-kill.1", "countersign-ledger-verify.1"] {
+        let page = std::fs::read_to_string(directory.path().join(page)).unwrap();
+        assert!(page.contains(".TH") && page.contains("Example"), "{page}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_there_is_exit_code_three() {
     let test = start().await;
@@ -60,8 +107,12 @@ async fn nobody_there_is_exit_code_three() {
     let kept = data.path().join("kept");
     succeeds(&["backup", text(&kept), "--config", text(&file)]);
     std::fs::write(kept.join("running.json"), left).unwrap();
+    let other = test.path("never-started");
+    succeeds(&["restore", text(&kept), "--config", text(&file), "--data", text(&other)]);
+    std::fs::remove_file(other.join("running.json")).unwrap();
+    assert!(fails(&["lease", "list", "--data", text(&other)], 3).contains("Start one with `countersign up`"));
     test.stop().await;
-    fails(&["subject", "list", "--data", text(&kept)], 3);
+    assert!(fails(&["subject", "list", "--data", text(&kept)], 3).contains("Is Countersign up there"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
