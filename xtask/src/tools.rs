@@ -23,6 +23,8 @@ const FILES: &[(&str, &str)] = &[
     ("/usr/share/perl5/Lemonldap/NG/Portal.pm", "liblemonldap-ng-portal-perl"),
     ("/usr/share/perl5/String/Random.pm", "libstring-random-perl"),
     ("/usr/share/perl5/IO/String.pm", "libio-string-perl"),
+    ("/usr/lib/python3/dist-packages/hpack/__init__.py", "python3-hpack"),
+    ("/usr/lib/python3/dist-packages/websockets/__init__.py", "python3-websockets"),
 ];
 
 /// Tools from the crates registry, pinned, kept under `target/tools`.
