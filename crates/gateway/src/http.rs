@@ -52,6 +52,7 @@ pub use path::{PathFault, normalize as normalize_path};
 use pipeline::Facts;
 pub use settings::{AddressRange, AddressRangeError, Limits, Listener, Settings, TlsSettings};
 use upstream::Upstreams;
+pub use wire::reads_one_way;
 use wire::{Opened, Wire};
 
 /// A part of Countersign that answers in this process, behind the same gate as everything else.

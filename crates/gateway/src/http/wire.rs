@@ -128,6 +128,12 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     }
 }
 
+/// Whether HTTP/1 requests that come in these pieces have one reading, as far as they go.
+pub fn reads_one_way<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> bool {
+    let mut scanner = Scanner::default();
+    pieces.into_iter().all(|piece| scanner.scan(piece).is_ok())
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Fault {
     /// `at` is the offset of the offending line's LF in the bytes that were scanned.
