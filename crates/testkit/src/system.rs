@@ -40,8 +40,7 @@ impl TestSystem {
     }
 
     async fn open(directory: TempDir) -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
-        let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(i64::try_from(now.as_secs()).unwrap())));
+        let clock = Arc::new(ManualClock::new(machine_time()));
         let (configuration, _) = Configuration::read(&directory.path().join("countersign.toml")).unwrap();
         let options = Options {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -75,6 +74,11 @@ impl TestSystem {
         let listen = &self.configuration.listen;
         let ports = [listen.http, listen.https, listen.operations].map(|address| address.unwrap().port());
         write(self.directory.path(), &ports, inventory);
+    }
+
+    /// Turns the clock to the machine's: before each programme that has no other, and proves itself with an instant.
+    pub fn catch_up(&self) {
+        self.clock.set(machine_time());
     }
 
     pub fn reloader(&self) -> Reloader {
@@ -142,6 +146,11 @@ impl TestSystem {
         let made = self.operator().post("/api/v1/keys", &body).await.unwrap();
         made.get("secret").and_then(Value::as_str).unwrap().to_owned()
     }
+}
+
+fn machine_time() -> Timestamp {
+    let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    Timestamp::from_seconds(i64::try_from(now.as_secs()).unwrap())
 }
 
 /// Three ports that nobody has now.

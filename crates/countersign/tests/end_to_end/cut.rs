@@ -72,15 +72,18 @@ async fn a_raised_risk_ends_what_is_open_until_it_falls() {
     let body = endless(&test, &mut alice, "standard").await;
     let file = test.path("countersign.toml");
     let risk = ["subject", "risk", "human:alice", "--config", text(&file)];
+    test.catch_up();
     let said = succeeds(&[&risk[..], &["80", "--reason", "signed in from two continents"]].concat());
     assert!(said.contains("the risk of human:alice is 80"), "{said}");
     breaks_off(body).await;
     let denied = alice.send(Method::GET, &test.url("standard", "/"), None).await.unwrap();
     assert_eq!(denied.status(), StatusCode::FORBIDDEN);
+    test.catch_up();
     succeeds(&[&risk[..], &["0", "--reason", "it was an aeroplane"]].concat());
     let again = alice.send(Method::GET, &test.url("standard", "/"), None).await.unwrap();
     assert_eq!(again.status(), StatusCode::OK);
     fails(&[&risk[..], &["101", "--reason", "too much"]].concat(), 2);
+    test.catch_up();
     fails(&["subject", "risk", "human:nobody", "5", "--reason", "x", "--config", text(&file)], 1);
     test.stop().await;
 }

@@ -13,7 +13,10 @@ async fn a_device_enrols_reports_and_is_cut_when_it_degrades() {
     let test = start().await;
     let file = test.path("countersign.toml");
     let (identity, authority) = (test.path("identity"), test.path("data/authority.pem"));
-    let tell = |arguments: &[&str]| succeeds(&[arguments, &["--config", text(&file)]].concat());
+    let tell = |arguments: &[&str]| {
+        test.catch_up();
+        succeeds(&[arguments, &["--config", text(&file)]].concat())
+    };
 
     let token = tell(&["device", "invite", "laptop", "--owner", "human:alice"]);
     let origin = test.origin();
@@ -28,6 +31,7 @@ async fn a_device_enrols_reports_and_is_cut_when_it_degrades() {
     assert!(fails(&["device", "report", "--identity", text(&elsewhere)], 1).contains("has this device been enrolled"));
 
     let report = |firewall: &str, more: &[&str]| {
+        test.catch_up();
         let firewall = format!("firewall={firewall}");
         let set = ["--set", "disk-encryption=on", "--set", "patch-age=3", "--set", &firewall];
         succeeds(&[&["device", "report", "--identity", text(&identity)], &set[..], more].concat())

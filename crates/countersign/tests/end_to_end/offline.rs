@@ -100,6 +100,7 @@ fn completions_and_manual_pages_are_for_the_real_thing() {
 async fn nobody_there_is_exit_code_three() {
     let test = start().await;
     let file = test.path("countersign.toml");
+    test.catch_up();
     succeeds(&["subject", "list", "--config", text(&file)]);
     // As after a crash: the note is still there, the server is not.
     let left = std::fs::read(test.path("data/running.json")).unwrap();
@@ -145,6 +146,7 @@ async fn a_backup_of_a_running_server_starts_again() {
 async fn break_in_works_beside_a_running_server() {
     let test = start().await;
     let file = test.path("countersign.toml");
+    test.catch_up();
     let link = succeeds(&["break-in", "human:zoe", "--config", text(&file)]);
     let (_, secret) = link.trim().split_once('#').unwrap();
     let mut zoe = test.browser();
