@@ -52,11 +52,13 @@ pub async fn up(global: &Global, up: &Up, terminal: &Terminal) -> anyhow::Result
     let signals = Signals::new()?;
     let options = Options { clock: Arc::new(SystemClock), metrics: telemetry::metrics()?, drain: DRAIN };
     let system = System::start(&configuration, options).await?;
-    greet(&system, &configuration, up, terminal).await?;
-
     let (changed, mut changes) = mpsc::channel(1);
     let _watcher = watch(&configuration, file.as_deref(), changed);
-    let mut reloader = Reloader::new(configuration);
+    let mut reloader = Reloader::new(configuration.clone());
+    // What was saved after it was read and before it was watched.
+    reloader.reload(&system).await;
+    greet(&system, &configuration, up, terminal).await?;
+
     let Signals { mut terminate, mut interrupt, mut hang_up } = signals;
     loop {
         tokio::select! {
