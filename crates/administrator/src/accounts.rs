@@ -21,6 +21,7 @@ use crate::federated::Providers;
 use crate::hand_off::HandOffCode;
 use crate::one_time::OneTime;
 use crate::passkeys::PasskeyCeremony;
+use crate::refusals::Refusals;
 use crate::sessions::{OperatorAccess, Sessions};
 use crate::{Actor, Administrator, SignalError};
 
@@ -68,6 +69,7 @@ pub(crate) struct Accounts {
     pub(crate) hand_offs: OneTime<HandOffCode>,
     pub(crate) providers: Providers,
     pub(crate) device_authority: Option<Arc<DeviceAuthority>>,
+    pub(crate) refusals: Refusals,
     /// Changes of the inventory check first and act then; they take turns, so that what was checked still holds.
     pub(crate) acting: tokio::sync::Mutex<()>,
 }
@@ -82,6 +84,7 @@ impl Accounts {
             hand_offs: OneTime::new(HAND_OFF),
             providers: Providers::new(parts.providers),
             device_authority: parts.device_authority,
+            refusals: Refusals::default(),
             acting: tokio::sync::Mutex::new(()),
         })
     }
@@ -192,7 +195,8 @@ impl Administrator {
         Ok(())
     }
 
-    /// Records why somebody was turned away. Failing to record changes nothing: they stay out.
+    /// Records why somebody was turned away, unless there are too many of them ([`Refusals`]). Failing to record changes
+    /// nothing: they stay out.
     pub(crate) async fn refuse_sign_in(
         &self,
         subject: Option<&SubjectId>,
@@ -200,12 +204,12 @@ impl Administrator {
         cause: impl fmt::Display,
         address: impl Into<Option<IpAddr>>,
     ) -> SignInError {
-        let body = EntryBody::SignInRefused {
-            subject: subject.cloned(),
-            method: method.to_owned(),
-            cause: cause.to_string(),
-            address: address.into(),
-        };
+        let address = address.into();
+        if !self.0.accounts.refusals.records(address, self.now()) {
+            return SignInError::Refused;
+        }
+        let (subject, method, cause) = (subject.cloned(), method.to_owned(), cause.to_string());
+        let body = EntryBody::SignInRefused { subject, method, cause, address };
         match self.record(body).await {
             Ok(_) => SignInError::Refused,
             Err(_) => SignInError::Unavailable,
@@ -241,6 +245,7 @@ impl Administrator {
         accounts.ceremonies.forget_expired(now);
         accounts.hand_offs.forget_expired(now);
         accounts.providers.forget_expired(now);
+        self.record_summary_of_refusals();
         for session in accounts.sessions.expired(self.settings().session_idle, now) {
             self.end_session(session, "expired", None).await;
         }

@@ -10,7 +10,9 @@ use countersign_lease::{
     RefusalKind, SessionCookie, Tether,
 };
 use countersign_ledger::{AppendError, DecisionEntry, EntryBody, LeaseEndedEntry, Point, Receipt};
-use countersign_model::{AccessRequest, Decision, DecisionId, DenialCause, LeaseId, Timestamp};
+use countersign_model::{
+    AccessRequest, Challenge, Decision, DecisionId, DenialCause, LeaseId, Need, Remedy, SubjectKind, Timestamp,
+};
 use countersign_policy::Slice;
 use smallvec::SmallVec;
 
@@ -59,7 +61,7 @@ impl Administrator {
         metrics::histogram!("countersign_decision_seconds").record(began.elapsed().as_secs_f64());
         metrics::counter!("countersign_decisions_total", "effect" => judgement.decision.name()).increment(1);
 
-        let refusal = self.refusal(id, &judgement.decision);
+        let refusal = self.refusal(id, &judgement);
         let lease = enlisted.as_ref().map(|it| it.live.id);
         let entry = decision_entry(id, &sight, judgement, lease, None);
         if let Some(enlisted) = &mut enlisted {
@@ -109,11 +111,26 @@ impl Administrator {
     }
 
     /// What the enforcement point is told; nothing for an allow.
-    fn refusal(&self, id: DecisionId, decision: &Decision) -> Option<Refusal> {
-        let kind = match decision {
+    fn refusal(&self, id: DecisionId, judgement: &Judgement) -> Option<Refusal> {
+        let nobody = judgement.asked.subject.kind() == SubjectKind::Anonymous;
+        let kind = match &judgement.decision {
             Decision::Allow(_) => return None,
-            Decision::Challenge(challenge) => RefusalKind::Challenged { remedy: challenge.remedy.clone() },
             Decision::Deny(denial) if denial.cause == DenialCause::Unavailable => RefusalKind::Unavailable,
+            // A token that proves nothing is no reason to sign in.
+            Decision::Deny(denial) if denial.cause == DenialCause::InvalidCredential => {
+                RefusalKind::Denied { remedy: None }
+            }
+            // INVARIANT: whoever is nobody yet is told the same wherever they knock, known address or not: sign in. What
+            // else somebody would need is told to somebody.
+            Decision::Deny(_) | Decision::Challenge(_) if nobody => {
+                RefusalKind::Challenged { remedy: Remedy { needs: vec![Need::SignIn], advice: None } }
+            }
+            Decision::Challenge(Challenge { remedy, .. }) => RefusalKind::Challenged {
+                remedy: Remedy {
+                    needs: remedy.needs.clone(),
+                    advice: remedy.advice.clone().filter(|_| self.discloses()),
+                },
+            },
             Decision::Deny(denial) => {
                 RefusalKind::Denied { remedy: denial.remedy.clone().filter(|_| self.discloses()) }
             }

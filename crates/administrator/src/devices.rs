@@ -95,12 +95,12 @@ impl Administrator {
         let found = self.stored(move |store| store.token(&hash, now)).await.map_err(|_| DeviceError::Unavailable)?;
         let Some(TokenPurpose::DeviceEnrolment { owner, device: id }) = found.map(|token| token.purpose) else {
             let cause = "unknown, used or expired token";
-            return Err(self.refuse_device(None, "device-enrolment", cause, Some(client.address)).await);
+            return Err(self.refuse_device(None, "device-enrolment", cause, client.address).await);
         };
         let existing = self.device(&id);
         if !self.may_sign_in(&owner) || existing.as_ref().is_some_and(|existing| existing.owner != owner) {
             let cause = format!("device {id}: not its owner any more");
-            return Err(self.refuse_device(Some(&owner), "device-enrolment", cause, Some(client.address)).await);
+            return Err(self.refuse_device(Some(&owner), "device-enrolment", cause, client.address).await);
         }
         let enrolled = self.certify(&id, csr_pem)?;
         let actor = Actor { subject: owner.clone(), decision: None };
@@ -108,7 +108,7 @@ impl Administrator {
         match self.commit(vec![Change::ConsumeToken { hash, now }]).await {
             Ok(()) => {}
             Err(error @ StoreError::AlreadyUsed) => {
-                return Err(self.refuse_device(Some(&owner), "device-enrolment", error, Some(client.address)).await);
+                return Err(self.refuse_device(Some(&owner), "device-enrolment", error, client.address).await);
             }
             Err(_) => return Err(DeviceError::Unavailable),
         }
@@ -130,12 +130,12 @@ impl Administrator {
     }
 
     /// A new certificate for a device that has proved with its current one, on this connection, that it is that device.
-    pub async fn renew_device(&self, evidence: &DeviceEvidence, csr_pem: &str) -> Result<EnrolledDevice, DeviceError> {
-        let device = self.proven_device(evidence, "device-renewal").await?;
+    pub async fn renew_device(&self, client: &Client, csr_pem: &str) -> Result<EnrolledDevice, DeviceError> {
+        let device = self.proven_device(client, "device-renewal").await?;
         let id = device.id.clone();
         if !self.may_sign_in(&device.owner) {
             let cause = format!("device {id}: its owner is disabled or gone");
-            return Err(self.refuse_device(Some(&device.owner), "device-renewal", cause, None).await);
+            return Err(self.refuse_device(Some(&device.owner), "device-renewal", cause, client.address).await);
         }
         let (enrolled, fingerprint) = self.certify(&id, csr_pem)?;
         let actor = Actor { subject: device.owner.clone(), decision: None };
@@ -146,16 +146,17 @@ impl Administrator {
     }
 
     /// The device that `evidence` proves; that it proves none is recorded.
-    async fn proven_device(&self, evidence: &DeviceEvidence, method: &str) -> Result<Device, DeviceError> {
-        let device = self.device_of(evidence).ok().flatten().and_then(|id| self.device(&id));
+    async fn proven_device(&self, client: &Client, method: &str) -> Result<Device, DeviceError> {
+        let device = self.device_of(&client.device).ok().flatten().and_then(|id| self.device(&id));
         let Some(device) = device else {
             // The certificate may be one that counted before: then it is known whose.
-            let former = match evidence {
+            let former = match &client.device {
                 DeviceEvidence::Certificate { fingerprint } => self.device_by_certificate(fingerprint),
                 DeviceEvidence::Absent => None,
             };
             let owner = former.and_then(|id| self.device(&id)).map(|device| device.owner);
-            return Err(self.refuse_device(owner.as_ref(), method, "the certificate does not count", None).await);
+            let cause = "the certificate does not count";
+            return Err(self.refuse_device(owner.as_ref(), method, cause, client.address).await);
         };
         Ok(device)
     }
@@ -165,7 +166,7 @@ impl Administrator {
         owner: Option<&SubjectId>,
         method: &str,
         cause: impl fmt::Display,
-        address: Option<IpAddr>,
+        address: IpAddr,
     ) -> DeviceError {
         match self.refuse_sign_in(owner, method, cause, address).await {
             SignInError::Unavailable => DeviceError::Unavailable,
@@ -186,20 +187,21 @@ impl Administrator {
         Ok((enrolled, issued.fingerprint))
     }
 
-    /// A report signed by the device's current key. It names its certificate itself, so it may come by any way.
-    pub async fn report_posture(&self, signed: &str) -> Result<DeviceId, DeviceError> {
+    /// A report signed by the device's current key, from wherever it came: it names its certificate itself, so it may
+    /// come by any way.
+    pub async fn report_posture(&self, signed: &str, address: IpAddr) -> Result<DeviceId, DeviceError> {
         let now = self.now();
         let fingerprint = match report::claimed_fingerprint(signed) {
             Ok(fingerprint) => fingerprint,
-            Err(error) => return Err(self.refuse_device(None, POSTURE, error, None).await),
+            Err(error) => return Err(self.refuse_device(None, POSTURE, error, address).await),
         };
-        let evidence = DeviceEvidence::Certificate { fingerprint: fingerprint.clone() };
-        let device = self.proven_device(&evidence, POSTURE).await?;
+        let device = DeviceEvidence::Certificate { fingerprint: fingerprint.clone() };
+        let device = self.proven_device(&Client { device, address }, POSTURE).await?;
         let id = device.id.clone();
         let refuse = |cause: String| {
             let owner = device.owner.clone();
             let cause = format!("device {id}: {cause}");
-            async move { self.refuse_device(Some(&owner), POSTURE, cause, None).await }
+            async move { self.refuse_device(Some(&owner), POSTURE, cause, address).await }
         };
         let report = match report::verify_by_fingerprint(signed, &fingerprint, now) {
             Ok(report) => report,
@@ -249,7 +251,7 @@ impl Administrator {
         let kind = SignalKind::DeviceState { id: id.clone(), state: DeviceState::Revoked };
         self.signal(kind, Source::Administrator, actor).await?;
         let from_it = |session: &countersign_store::SessionRecord| session.device.as_ref() == Some(id);
-        self.end_sessions(from_it, "device revoked", Some(&actor.subject)).await;
+        self.end_sessions(from_it, "device revoked", Some(actor)).await;
         Ok(())
     }
 }

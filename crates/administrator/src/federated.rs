@@ -1,6 +1,7 @@
 //! Sign-in through an external provider: which of our subjects its identity is, and its word that somebody has left.
 //! The protocol is `identity`'s. An address is never an identity: issuer and subject together are.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use countersign_identity::oidc::{
@@ -297,13 +298,18 @@ impl Administrator {
     }
 
     /// The provider's signed word that a session, or all of a person's, ended there: they end here too. How many did.
-    pub async fn back_channel_logout(&self, provider: &str, token: &str) -> Result<usize, SignInError> {
+    pub async fn back_channel_logout(
+        &self,
+        provider: &str,
+        token: &str,
+        address: IpAddr,
+    ) -> Result<usize, SignInError> {
         let now = self.now();
         let (_, provider) = self.0.accounts.providers.get(provider, now).await?;
         let logout = match provider.verify_logout_token(token, now).await {
             Ok(logout) => logout,
             Err(OidcError::Unreachable(_)) => return Err(SignInError::Unavailable),
-            Err(error) => return Err(self.refuse_sign_in(None, LOGOUT, error, None).await),
+            Err(error) => return Err(self.refuse_sign_in(None, LOGOUT, error, address).await),
         };
         let named = |session: &SessionRecord| {
             session.provider.as_ref().is_some_and(|provider| {
@@ -323,7 +329,9 @@ impl Administrator {
         changes.extend(ending.iter().map(|session| Change::RemoveSession(session.id)));
         match self.commit(changes).await {
             Ok(()) => {}
-            Err(error @ StoreError::AlreadyUsed) => return Err(self.refuse_sign_in(None, LOGOUT, error, None).await),
+            Err(error @ StoreError::AlreadyUsed) => {
+                return Err(self.refuse_sign_in(None, LOGOUT, error, address).await);
+            }
             // Taking away does not wait for the store. The provider is told to send it again.
             Err(_) => {
                 self.end_sessions(named, SIGNED_OUT, None).await;

@@ -44,7 +44,7 @@ impl Administrator {
         return_to: &str,
         client: &Client,
     ) -> Result<CredentialSecret, HandOffError> {
-        let address = Some(client.address);
+        let address = client.address;
         let Some(session) = self.live_session(session, client) else {
             return Err(self.refuse_hand_off(None, "the session has ended or is another device's", address).await);
         };
@@ -70,8 +70,9 @@ impl Administrator {
     /// Crash after memory, before the store: the cookie is lost with the answer, and the person is sent round again.
     pub(crate) async fn redeem_hand_off(&self, hand_off: HandOff) -> Result<SessionCookie, HandOffError> {
         let sessions = &self.0.accounts.sessions;
+        let address = hand_off.address;
         let Some(code) = self.0.accounts.hand_offs.take(&hand_off.code, self.now()) else {
-            return Err(self.refuse_hand_off(None, "unknown, used or expired code", None).await);
+            return Err(self.refuse_hand_off(None, "unknown, used or expired code", address).await);
         };
         let session = sessions.session(code.session);
         let subject = session.as_ref().map(|session| &session.subject);
@@ -86,14 +87,14 @@ impl Administrator {
             None
         };
         if let Some(cause) = cause {
-            return Err(self.refuse_hand_off(subject, cause, None).await);
+            return Err(self.refuse_hand_off(subject, cause, address).await);
         }
         let idle = self.settings().session_idle;
         let lives = |session: &SessionRecord| {
             self.now() < session.expires.min(session.last_used.plus(idle)) && self.may_sign_in(&session.subject)
         };
         let Some(session) = session.filter(lives) else {
-            return Err(self.refuse_hand_off(None, "the session has ended", None).await);
+            return Err(self.refuse_hand_off(None, "the session has ended", address).await);
         };
         let (plain, hash) = secret::generate();
         let record = sessions.add_secret(session.id, &code.host, &hash).ok_or(HandOffError::Invalid)?;
@@ -106,7 +107,7 @@ impl Administrator {
         Ok(SessionCookie { secret: plain, expires: session.expires, return_to: local_path(&code.return_to).to_owned() })
     }
 
-    async fn refuse_hand_off(&self, subject: Option<&SubjectId>, cause: &str, address: Option<IpAddr>) -> HandOffError {
+    async fn refuse_hand_off(&self, subject: Option<&SubjectId>, cause: &str, address: IpAddr) -> HandOffError {
         match self.refuse_sign_in(subject, "hand-off", cause, address).await {
             SignInError::Unavailable => HandOffError::Unavailable,
             SignInError::Refused | SignInError::StepUpNeeded => HandOffError::Invalid,

@@ -67,7 +67,7 @@ impl Administrator {
         let (id, state) = (subject.id.clone(), subject.state);
         self.signal(SignalKind::SubjectPut { subject }, Source::Administrator, actor).await?;
         if state == SubjectState::Disabled {
-            self.end_sessions(|session| session.subject == id, "disabled", Some(&actor.subject)).await;
+            self.end_sessions(|session| session.subject == id, "disabled", Some(actor)).await;
         }
         Ok(())
     }
@@ -89,7 +89,7 @@ impl Administrator {
         self.record_act(actor, verb, id, "").await?;
         self.signal(SignalKind::SubjectState { id: id.clone(), state }, Source::Administrator, actor).await?;
         if state == SubjectState::Disabled {
-            self.end_sessions(|session| session.subject == *id, "disabled", Some(&actor.subject)).await;
+            self.end_sessions(|session| session.subject == *id, "disabled", Some(actor)).await;
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ impl Administrator {
     /// The sessions of a subject that has left, its keys and those it answered for. The store has let go of them with
     /// the subject, but for keys of other subjects.
     pub(crate) async fn forget_credentials(&self, id: &SubjectId, actor: &Actor) -> Result<(), ActError> {
-        self.end_sessions(|session: &SessionRecord| session.subject == *id, "removed", Some(&actor.subject)).await;
+        self.end_sessions(|session: &SessionRecord| session.subject == *id, "removed", Some(actor)).await;
         let mut changes = Vec::new();
         for key in self.0.accounts.sessions.keys(|key: &KeyRecord| key.subject == *id || key.owner == *id) {
             self.0.accounts.sessions.remove_key(&key.id);

@@ -23,6 +23,7 @@ mod one_time;
 mod passkeys;
 mod policies;
 mod record;
+mod refusals;
 mod schedule;
 mod sessions;
 mod settings;

@@ -45,9 +45,9 @@ struct Entry<T> {
 }
 
 /// What one party controls: an IPv4 address, or an IPv6 network of 64 bits.
-type Origin = u128;
+pub(crate) type Origin = u128;
 
-fn origin(address: IpAddr) -> Origin {
+pub(crate) fn origin(address: IpAddr) -> Origin {
     match address.to_canonical() {
         IpAddr::V4(address) => u128::from(address.to_bits()),
         IpAddr::V6(address) => address.to_bits() >> 64 << 64,

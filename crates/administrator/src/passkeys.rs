@@ -375,7 +375,7 @@ impl Administrator {
         self.record_act(actor, "passkey.remove", credential, subject.to_string()).await?;
         self.commit(vec![Change::RemovePasskey { credential: credential.to_owned() }]).await?;
         let made_by_it = |session: &countersign_store::SessionRecord| session.passkey.as_deref() == Some(credential);
-        self.end_sessions(made_by_it, "passkey removed", Some(&actor.subject)).await;
+        self.end_sessions(made_by_it, "passkey removed", Some(actor)).await;
         Ok(())
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Resolved {
     /// How the subject proved itself, and when.
     pub(crate) authentication: Option<(Methods, Timestamp)>,
     pub(crate) scope: Option<KeyScope>,
+    /// Whether that is what was proved before the session's last step-up, because the secret is from before it.
+    pub(crate) outdated: bool,
     /// The device that the session is pinned to.
     pub(crate) device: Option<DeviceId>,
     /// The first instant at which it no longer holds.
@@ -74,9 +76,19 @@ pub(crate) struct OperatorAccess {
 #[derive(Debug)]
 struct Session {
     record: SessionRecord,
+    /// By host. No host is both here and in the record.
+    outdated: BTreeMap<String, Outdated>,
     last_used: AtomicI64,
     /// Used since the last flush.
     used: AtomicBool,
+}
+
+/// A secret from before a step-up. It goes on proving what it proved then, and nothing of what was proved since, until
+/// its host gets a new one. It is not stored: a restart ends it.
+#[derive(Debug)]
+struct Outdated {
+    hash: Hash,
+    proved: (Methods, Timestamp),
 }
 
 #[derive(Debug)]
@@ -112,7 +124,7 @@ impl Sessions {
         let mut table = Table::default();
         store.each_session(&mut |record| {
             if now < record.expires {
-                table.insert(record);
+                table.insert(record, BTreeMap::new());
             }
         })?;
         for record in store.keys()? {
@@ -152,7 +164,13 @@ impl Sessions {
         // A clock that jumps back must not shorten what a later request has earned.
         session.last_used.fetch_max(p.now.millis(), Ordering::Relaxed);
         session.used.store(true, Ordering::Relaxed);
-        Ok(session.resolved(p.idle))
+        let resolved = session.resolved(p.idle);
+        Ok(match session.outdated.get(host) {
+            Some(Outdated { proved, .. }) => {
+                Resolved { authentication: Some(proved.clone()), outdated: true, ..resolved }
+            }
+            None => resolved,
+        })
     }
 
     fn api_key(&self, plain: &str, now: Timestamp) -> Result<Resolved, CredentialFault> {
@@ -199,6 +217,11 @@ impl Sessions {
     pub(crate) fn standing(&self, resolved: &Resolved, idle: Duration, now: Timestamp) -> Option<Resolved> {
         let table = self.table.read();
         let standing = match (&resolved.session, &resolved.key) {
+            (Some(session), _) if resolved.outdated => Resolved {
+                authentication: resolved.authentication.clone(),
+                outdated: true,
+                ..table.sessions.get(session)?.resolved(idle)
+            },
             (Some(session), _) => table.sessions.get(session)?.resolved(idle),
             (None, Some(key)) => {
                 let presented = resolved.authentication.as_ref().map_or(now, |(_, at)| *at);
@@ -235,32 +258,47 @@ impl Sessions {
     }
 
     pub(crate) fn put(&self, record: SessionRecord) {
-        self.table.write().insert(record);
+        self.table.write().insert(record, BTreeMap::new());
     }
 
-    /// Replaces a session unless it has ended meanwhile; the secrets it had before stop counting at once.
+    /// Replaces a session after a step-up, unless it has ended meanwhile. Of the secrets that it had before, those of
+    /// the record's hosts stop counting at once; the others are outdated from now on.
     pub(crate) fn replace(&self, record: SessionRecord) -> bool {
         let mut table = self.table.write();
-        let live = table.remove(record.id).is_some();
-        if live {
-            table.insert(record);
-        }
-        live
+        let Some((former, mut outdated)) = table.remove(record.id) else { return false };
+        let proved = (former.methods, former.authenticated);
+        outdated
+            .extend(former.secrets.into_iter().map(|(host, hash)| (host, Outdated { hash, proved: proved.clone() })));
+        outdated.retain(|host, _| !record.secrets.contains_key(host));
+        table.insert(record, outdated);
+        true
+    }
+
+    pub(crate) fn outdated_at(&self, id: SessionId, host: &str) -> bool {
+        self.table.read().sessions.get(&id).is_some_and(|session| session.outdated.contains_key(host))
+    }
+
+    /// Where the session has a cookie.
+    pub(crate) fn hosts(&self, id: SessionId) -> Vec<String> {
+        let table = self.table.read();
+        let session = table.sessions.get(&id);
+        session.into_iter().flat_map(|it| it.record.secrets.keys().chain(it.outdated.keys()).cloned()).collect()
     }
 
     /// Gives the session a secret at `host`, in place of the one it had there. The record as it is then; `None` once
     /// the session has ended.
     pub(crate) fn add_secret(&self, id: SessionId, host: &str, hash: &SecretHash) -> Option<SessionRecord> {
         let mut table = self.table.write();
-        let mut record = table.remove(id)?;
+        let (mut record, mut outdated) = table.remove(id)?;
         record.secrets.insert(host.to_owned(), stored(hash));
-        table.insert(record.clone());
+        outdated.remove(host);
+        table.insert(record.clone(), outdated);
         Some(record)
     }
 
     /// From now on no secret of it counts. `None` when it had ended before.
     pub(crate) fn remove(&self, id: SessionId) -> Option<SessionRecord> {
-        self.table.write().remove(id)
+        self.table.write().remove(id).map(|(record, _)| record)
     }
 
     pub(crate) fn put_key(&self, record: KeyRecord) {
@@ -290,20 +328,23 @@ impl Sessions {
 }
 
 impl Table {
-    fn insert(&mut self, record: SessionRecord) {
-        for (host, hash) in &record.secrets {
+    fn insert(&mut self, record: SessionRecord, outdated: BTreeMap<String, Outdated>) {
+        let former = outdated.iter().map(|(host, secret)| (host, &secret.hash));
+        for (host, hash) in record.secrets.iter().chain(former) {
             self.secrets.insert(SecretHash::from_bytes(*hash), (record.id, host.as_str().into()));
         }
-        let last_used = AtomicI64::new(record.last_used.millis());
-        self.sessions.insert(record.id, Arc::new(Session { record, last_used, used: AtomicBool::new(false) }));
+        let (last_used, used) = (AtomicI64::new(record.last_used.millis()), AtomicBool::new(false));
+        self.sessions.insert(record.id, Arc::new(Session { record, outdated, last_used, used }));
     }
 
-    fn remove(&mut self, id: SessionId) -> Option<SessionRecord> {
+    fn remove(&mut self, id: SessionId) -> Option<(SessionRecord, BTreeMap<String, Outdated>)> {
         let session = self.sessions.remove(&id)?;
-        for hash in session.record.secrets.values() {
+        let outdated = session.outdated.values().map(|secret| &secret.hash);
+        for hash in session.record.secrets.values().chain(outdated) {
             self.secrets.remove(&SecretHash::from_bytes(*hash));
         }
-        Some(session.current())
+        let record = session.current();
+        Some((record, Arc::into_inner(session).map(|session| session.outdated).unwrap_or_default()))
     }
 }
 
@@ -369,6 +410,7 @@ impl Resolved {
             owner: None,
             authentication: None,
             scope: None,
+            outdated: false,
             device: None,
             expires: Timestamp::FOREVER,
         }

@@ -126,8 +126,9 @@ impl Administrator {
         Ok(signed_in)
     }
 
-    /// The same person has proved again who they are: the facts are renewed, and every secret that the session had
-    /// before stops counting, at every host.
+    /// The same person has proved again who they are: the facts are renewed and so is the secret of the control host. A
+    /// secret of another host goes on proving what it proved before (other tabs stay open), and learns nothing of the
+    /// new proof: for that its host has to get a new secret. So whoever holds an old one gains nothing by a step-up.
     pub(crate) async fn renew_session(
         &self,
         session: SessionRecord,
@@ -161,7 +162,7 @@ impl Administrator {
             let _ = self.commit(vec![Change::RemoveSession(record.id)]).await;
             return Err(SignInError::Refused);
         }
-        self.session_changed(record.id);
+        self.session_changed(record.id, None);
         Ok(self.signed_in(&record, plain))
     }
 
@@ -170,15 +171,16 @@ impl Administrator {
         SignedIn { session: record.id, subject: record.subject.clone(), cookie }
     }
 
-    /// Ends a session: in memory first, so that nothing passes any more whatever happens to the record.
-    pub(crate) async fn end_session(&self, id: SessionId, cause: &str, by: Option<&SubjectId>) -> bool {
+    /// Ends a session: in memory first, so that nothing passes any more whatever happens to the record. The request that
+    /// asks for it is not cut itself: whoever ends their own session has to hear that it is over.
+    pub(crate) async fn end_session(&self, id: SessionId, cause: &str, by: Option<&Actor>) -> bool {
         let Some(session) = self.0.accounts.sessions.remove(id) else { return false };
-        self.session_changed(id);
+        self.session_changed(id, by.and_then(|actor| actor.decision));
         if let Err(error) = self.commit(vec![Change::RemoveSession(id)]).await {
             tracing::error!(%error, session = %id, "an ended session is still in the store");
         }
-        let body =
-            EntryBody::SessionEnded { session: id, subject: session.subject, cause: cause.to_owned(), by: by.cloned() };
+        let by = by.map(|actor| actor.subject.clone());
+        let body = EntryBody::SessionEnded { session: id, subject: session.subject, cause: cause.to_owned(), by };
         if self.record(body).await.is_err() {
             tracing::error!(session = %id, "the end of a session could not be recorded");
         }
@@ -190,7 +192,7 @@ impl Administrator {
         &self,
         wanted: impl Fn(&SessionRecord) -> bool,
         cause: &str,
-        by: Option<&SubjectId>,
+        by: Option<&Actor>,
     ) -> usize {
         let mut ended = 0;
         for session in self.0.accounts.sessions.sessions(wanted) {
@@ -200,8 +202,8 @@ impl Administrator {
     }
 
     /// The person leaves. Signing out twice is no error.
-    pub async fn sign_out(&self, session: SessionId) {
-        self.end_session(session, "sign-out", None).await;
+    pub async fn sign_out(&self, session: SessionId, actor: &Actor) {
+        self.end_session(session, "sign-out", Some(actor)).await;
     }
 
     /// Somebody else's session, or one's own on another device.
@@ -210,7 +212,7 @@ impl Administrator {
             return Err(ActError::NotFound(format!("session {session}")));
         }
         // Taking away does not wait for the record.
-        self.end_session(session, "killed", Some(&actor.subject)).await;
+        self.end_session(session, "killed", Some(actor)).await;
         self.record_act(actor, "session.kill", session, "").await
     }
 
@@ -221,6 +223,11 @@ impl Administrator {
                 && filter.device.as_ref().is_none_or(|device| Some(device) == session.device.as_ref())
         };
         self.0.accounts.sessions.sessions(wanted).into_iter().filter_map(|session| self.view_of(session)).collect()
+    }
+
+    /// Whether the cookie that the session has at `host` is from before its last step-up, and so proves less than it.
+    pub fn outdated_at(&self, session: SessionId, host: &str) -> bool {
+        self.0.accounts.sessions.outdated_at(session, host)
     }
 
     /// One live session, without looking at the others.
@@ -241,7 +248,7 @@ impl Administrator {
             created: session.created,
             last_used: session.last_used,
             expires,
-            hosts: session.secrets.into_keys().collect(),
+            hosts: self.0.accounts.sessions.hosts(session.id),
         })
     }
 }

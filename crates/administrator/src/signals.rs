@@ -105,10 +105,13 @@ impl Administrator {
         self.0.catalog.store(Arc::new(catalog));
     }
 
-    /// The session was renewed or has ended; its leases are decided again on what stands now.
-    pub(crate) fn session_changed(&self, session: SessionId) {
+    /// The session was renewed or has ended; its leases are decided again on what stands now. Not the lease of the
+    /// decision `asking`: a request that ends its own session still gets its answer, and is over with it.
+    pub(crate) fn session_changed(&self, session: SessionId, asking: Option<DecisionId>) {
         self.moved();
-        self.decide_now(&self.0.leases.of_session(session), RevocationCause::SessionEnded, Instant::now());
+        let mut leases = self.0.leases.of_session(session);
+        leases.retain(|live| asking != Some(live.decision));
+        self.decide_now(&leases, RevocationCause::SessionEnded, Instant::now());
     }
 
     pub(crate) fn key_changed(&self, key: &KeyId) {

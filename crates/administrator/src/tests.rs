@@ -13,8 +13,8 @@ use countersign_ledger::{DecisionEntry, Entry, EntryBody, Ledger, Options, Signi
 use countersign_model::{
     AccessRequest, Action, ActionClass, AuthenticationMethod, Credential, CredentialSecret, Decision, DenialCause,
     Device, DeviceEvidence, DeviceId, DeviceState, EnforcementPoint, Entitled, Fact, Group, GroupId, HttpRequestFacts,
-    Methods, PostureAspect, PostureValue, Resource, ResourceId, ResourceKind, Route, SessionId, Signal, SignalKind,
-    Source, Subject, SubjectId, SubjectState, Tier, Timestamp, Upstream,
+    Methods, Need, PostureAspect, PostureValue, Remedy, Resource, ResourceId, ResourceKind, Route, SessionId, Signal,
+    SignalKind, Source, Subject, SubjectId, SubjectState, Tier, Timestamp, Upstream,
 };
 use countersign_policy::{PolicySet, SourceFile, Symbols};
 use countersign_store::{Change, SessionRecord, SqliteStore};
@@ -371,6 +371,34 @@ async fn a_changed_fact_cuts_what_rested_on_it() {
     }
 }
 
+/// Whoever is nobody yet is told the same everywhere, whatever may be disclosed to somebody: sign in.
+#[tokio::test]
+async fn nobody_is_asked_to_sign_in_wherever_they_knock() {
+    for disclosure in [Disclosure::None, Disclosure::Remedy] {
+        let house = House::with(Settings { disclosure, ..Settings::default() }).await;
+        let forbidden = Resource { entitled: Entitled::default(), ..resource("forbidden", Tier::Standard) };
+        house.submit(SignalKind::ResourcePut { resource: forbidden }).await;
+        for at in [Some("ledgerbook"), Some("wiki"), Some("forbidden"), None] {
+            let void = Credential::SessionCookie { secret: CredentialSecret::new("void"), host: HOST.to_owned() };
+            for credential in [Credential::Absent, void] {
+                let asked =
+                    AccessRequest { credential, device: DeviceEvidence::Absent, ..request(at, ActionClass::Read) };
+                let refusal = house.gate.open(asked).await.unwrap_err();
+                let RefusalKind::Challenged { remedy } = &refusal.kind else { panic!("{at:?}: {:?}", refusal.kind) };
+                assert!(remedy.needs.contains(&Need::SignIn), "{at:?}: {remedy:?}");
+                if disclosure == Disclosure::None {
+                    assert_eq!(*remedy, Remedy { needs: vec![Need::SignIn], advice: None }, "{at:?}");
+                }
+            }
+            // A token that proves nothing is refused, not asked to sign in.
+            let token = Credential::Bearer(CredentialSecret::new("cs_no_key"));
+            let asked = AccessRequest { credential: token, ..request(at, ActionClass::Read) };
+            let refusal = house.gate.open(asked).await.unwrap_err();
+            assert_eq!(refusal.kind, RefusalKind::Denied { remedy: None }, "{at:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_session_that_ends_takes_its_leases_with_it() {
     let house = House::new().await;
@@ -378,7 +406,7 @@ async fn a_session_that_ends_takes_its_leases_with_it() {
     // Even what is open to everybody: it was opened as somebody.
     let public = house.open("leaflet").await;
     house.administrator.0.accounts.sessions.remove(session().id).unwrap();
-    house.administrator.session_changed(session().id);
+    house.administrator.session_changed(session().id, None);
     for lease in [lease, public] {
         assert_eq!(lease.watch().revocation().unwrap().cause, RevocationCause::SessionEnded);
     }

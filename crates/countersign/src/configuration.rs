@@ -83,6 +83,7 @@ pub struct TlsFiles {
 pub struct Limits {
     pub requests_in_flight: usize,
     pub header_bytes: usize,
+    pub target_bytes: usize,
     pub body_bytes: u64,
     pub header_timeout: Duration,
     pub idle_timeout: Duration,
@@ -95,6 +96,7 @@ impl Default for Limits {
         Self {
             requests_in_flight: 20_000,
             header_bytes: 64 << 10,
+            target_bytes: 8 << 10,
             body_bytes: 1 << 30,
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(120),
@@ -606,6 +608,7 @@ fn limits(written: &written::Limits) -> Limits {
     Limits {
         requests_in_flight: count(&written.requests_in_flight, default.requests_in_flight),
         header_bytes: count(&written.header_bytes, default.header_bytes),
+        target_bytes: count(&written.target_bytes, default.target_bytes),
         body_bytes: written.body_bytes.as_ref().map_or(default.body_bytes, |w| w.value),
         header_timeout: span(&written.header_timeout, default.header_timeout),
         idle_timeout: span(&written.idle_timeout, default.idle_timeout),

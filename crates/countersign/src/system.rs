@@ -380,6 +380,7 @@ fn gateway_settings(
         trusted_proxies: configuration.listen.trusted_proxies.clone(),
         limits: gateway::Limits {
             header_bytes: limits.header_bytes,
+            target_bytes: limits.target_bytes,
             body_bytes: Some(limits.body_bytes),
             header_timeout: limits.header_timeout,
             idle: limits.idle_timeout,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -40,6 +41,8 @@ pub struct HandOff {
     /// Lower case, without a port.
     pub host: String,
     pub device: DeviceEvidence,
+    /// The client's.
+    pub address: IpAddr,
 }
 
 /// A fresh session cookie for one host.

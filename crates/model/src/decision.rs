@@ -144,7 +144,7 @@ pub struct FactRead {
 pub struct Remedy {
     /// All of these together.
     pub needs: Vec<Need>,
-    /// The `@remedy` of the policy that denied, in its author's words.
+    /// The `@remedy` of the policies that denied, in their authors' words.
     pub advice: Option<String>,
 }
 
@@ -152,6 +152,52 @@ impl Remedy {
     /// Whether the subject can do all of it now, in front of the screen.
     pub fn immediate(&self) -> bool {
         !self.needs.is_empty() && self.needs.iter().all(Need::immediate)
+    }
+
+    /// What to do, for a person: a sentence for each step, and nothing twice. The needs together are all that it takes,
+    /// so whatever the authors advise is among them; where there is none, their words are what is left to say.
+    pub fn steps(&self) -> Vec<String> {
+        let has = |wanted: &Need| self.needs.contains(wanted);
+        let mut steps = Vec::new();
+        if has(&Need::PhishingResistantSignIn) {
+            steps.push("Confirm that it is you with your passkey.".to_owned());
+        } else if has(&Need::SignIn) {
+            steps.push("Sign in.".to_owned());
+        }
+        let (managed, enrolled) = (has(&Need::ManagedDevice), has(&Need::EnrolledDevice));
+        let compliant = self.needs.iter().find_map(|need| match need {
+            Need::CompliantDevice { failing } => Some(failing),
+            _ => None,
+        });
+        let which = match (managed, enrolled) {
+            (true, _) => Some("that your organisation manages"),
+            (false, true) => Some("that is enrolled with Countersign"),
+            (false, false) => None,
+        };
+        steps.extend(match (which, compliant) {
+            (Some(which), Some(_)) => Some(format!("Use a device {which} and whose security settings pass.")),
+            (Some(which), None) => Some(format!("Use a device {which}.")),
+            (None, Some(failing)) if failing.is_empty() => {
+                Some("Let this device report its security settings again, then try again.".to_owned())
+            }
+            (None, Some(failing)) => {
+                let failing: Vec<&str> = failing.iter().map(|aspect| aspect.plain()).collect();
+                Some(format!("Put this right on the device, then try again: {}.", failing.join(", ")))
+            }
+            (None, None) => None,
+        });
+        for need in &self.needs {
+            match need {
+                Need::Grant => steps.push("Ask for temporary access.".to_owned()),
+                Need::Network { zone } => steps.push(format!("Connect from the network “{zone}”.")),
+                Need::SignIn
+                | Need::PhishingResistantSignIn
+                | Need::EnrolledDevice
+                | Need::ManagedDevice
+                | Need::CompliantDevice { .. } => {}
+            }
+        }
+        if steps.is_empty() { self.advice.iter().cloned().collect() } else { steps }
     }
 }
 

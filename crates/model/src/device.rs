@@ -71,6 +71,20 @@ impl PostureAspect {
             Self::Integrity => "integrity",
         }
     }
+
+    /// To a person.
+    pub const fn plain(self) -> &'static str {
+        match self {
+            Self::OsVersion => "operating system version",
+            Self::PatchAge => "security updates",
+            Self::DiskEncryption => "disk encryption",
+            Self::Firewall => "firewall",
+            Self::EndpointProtection => "endpoint protection",
+            Self::ManagementEnrolment => "management enrolment",
+            Self::ScreenLock => "screen lock",
+            Self::Integrity => "not jailbroken or rooted",
+        }
+    }
 }
 
 impl fmt::Display for PostureAspect {

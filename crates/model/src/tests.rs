@@ -134,3 +134,35 @@ fn rules_come_before_methods() {
 fn the_zero_value_denies() {
     assert_eq!(Decision::default().name(), "deny");
 }
+
+/// What a person is told to do: complete, in order, and nothing twice.
+#[test]
+fn a_remedy_says_each_thing_once() {
+    use crate::{Need as N, PostureAspect, Remedy};
+    let compliant = |failing: &[PostureAspect]| N::CompliantDevice { failing: failing.iter().copied().collect() };
+    let advice = "Use a managed device. Use a managed device whose security settings pass.";
+    let failing = [PostureAspect::DiskEncryption, PostureAspect::ScreenLock];
+    for (needs, steps) in [
+        (vec![N::SignIn], &["Sign in."][..]),
+        (vec![N::PhishingResistantSignIn], &["Confirm that it is you with your passkey."]),
+        (vec![N::EnrolledDevice], &["Use a device that is enrolled with Countersign."]),
+        (vec![N::EnrolledDevice, N::ManagedDevice], &["Use a device that your organisation manages."]),
+        (
+            vec![N::SignIn, N::EnrolledDevice, N::ManagedDevice, compliant(&[])],
+            &["Sign in.", "Use a device that your organisation manages and whose security settings pass."],
+        ),
+        (vec![compliant(&[])], &["Let this device report its security settings again, then try again."]),
+        (
+            vec![compliant(&failing), N::Grant, N::Network { zone: crate::ZoneName::new("office").unwrap() }],
+            &[
+                "Put this right on the device, then try again: disk encryption, screen lock.",
+                "Ask for temporary access.",
+                "Connect from the network “office”.",
+            ],
+        ),
+        (vec![], &[advice]),
+    ] {
+        assert_eq!(Remedy { needs, advice: Some(advice.to_owned()) }.steps(), steps);
+    }
+    assert!(Remedy { needs: vec![], advice: None }.steps().is_empty());
+}

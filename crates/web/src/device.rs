@@ -50,7 +50,7 @@ pub(crate) async fn renew(
     caller: Caller,
     Json(body): Json<RenewDevice>,
 ) -> Result<axum::Json<DeviceCertificate>, Fault> {
-    let enrolled = site.administrator().renew_device(&caller.arrival.device, &body.csr).await?;
+    let enrolled = site.administrator().renew_device(&Client::from(&caller.arrival), &body.csr).await?;
     Ok(axum::Json(enrolled.into()))
 }
 
@@ -59,9 +59,9 @@ pub(crate) async fn renew(
     responses((status = 204), (status = "default", body = crate::error::Problem, content_type = "application/problem+json")))]
 pub(crate) async fn report(
     State(site): State<Site>,
-    _: Caller,
+    caller: Caller,
     Json(body): Json<ReportDevice>,
 ) -> Result<StatusCode, Fault> {
-    site.administrator().report_posture(&body.report).await?;
+    site.administrator().report_posture(&body.report, caller.arrival.address).await?;
     Ok(StatusCode::NO_CONTENT)
 }

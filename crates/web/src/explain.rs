@@ -13,7 +13,8 @@ use countersign_model::{
 
 use crate::error::Fault;
 use crate::guard::{Caller, origin};
-use crate::{Site, decisions, wire, words};
+use crate::page::encode;
+use crate::{Site, decisions, wire};
 
 /// An application as the portal shows it.
 #[derive(Debug, Clone)]
@@ -91,15 +92,19 @@ fn application(
     resource: &Resource,
 ) -> Option<Application> {
     let arrival = &caller.arrival;
-    let url = resource
-        .routes
-        .first()
-        .map(|route| format!("{}{}", origin(arrival.scheme, &route.host, arrival.port), route.path_prefix));
+    let url = resource.routes.first().map(|route| {
+        let there = origin(arrival.scheme, &route.host, arrival.port);
+        match resource.tier {
+            // Nothing there asks who comes, so whoever comes from here says it first.
+            Tier::Public => format!("{there}/.countersign/sign-in?return={}", encode(&route.path_prefix)),
+            Tier::Standard | Tier::High | Tier::CrownJewel => format!("{there}{}", route.path_prefix),
+        }
+    });
     let (state, remedy) = match decide(site, caller, circumstances, resource) {
         Decision::Allow(_) => (Openness::Open, Vec::new()),
-        Decision::Challenge(challenge) => (Openness::StepUp, words::remedy(&challenge.remedy)),
+        Decision::Challenge(challenge) => (Openness::StepUp, challenge.remedy.steps()),
         Decision::Deny(denial) => match (denial.remedy, site.administrator().settings().disclosure) {
-            (Some(remedy), Disclosure::Remedy) => (Openness::Shut, words::remedy(&remedy)),
+            (Some(remedy), Disclosure::Remedy) => (Openness::Shut, remedy.steps()),
             (None, Disclosure::Remedy) | (_, Disclosure::None) => return None,
         },
     };

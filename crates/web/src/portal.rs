@@ -16,7 +16,7 @@ use crate::extract::{Form, Json, PagePath, PageQuery};
 use crate::guard::Caller;
 use crate::page::{Done, Shell, done, encode, html};
 use crate::rows::{DeviceRow, KeyRow, SessionRow};
-use crate::sign_in::{Begun, FinishPasskey, passkeys_work, person};
+use crate::sign_in::{Begun, FinishPasskey, passkeys_work, person, unless_left};
 
 pub(crate) fn router() -> Router<Site> {
     Router::new()
@@ -105,7 +105,7 @@ async fn end_session(
         return Err(PageFault(Fault::Absent));
     }
     site.administrator().kill_session(id, &caller.actor()).await?;
-    Ok(done("/my/sessions", Done::SessionEnded))
+    Ok(unless_left(&site, &caller, done("/my/sessions", Done::SessionEnded)))
 }
 
 #[derive(askama::Template)]
@@ -191,7 +191,7 @@ async fn remove_passkey(
     PagePath(credential): PagePath<String>,
 ) -> Result<Response, PageFault> {
     site.administrator().remove_passkey(&caller.principal.subject, &credential, &caller.actor()).await?;
-    Ok(done("/my/passkeys", Done::PasskeyRemoved))
+    Ok(unless_left(&site, &caller, done("/my/passkeys", Done::PasskeyRemoved)))
 }
 
 #[derive(askama::Template)]

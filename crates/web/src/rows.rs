@@ -47,7 +47,7 @@ impl DecisionRow {
             let ids: Vec<&str> = self.entry.decision.reasons().determining.iter().map(|one| one.id.as_str()).collect();
             ids.join(", ")
         };
-        let first = |remedy: &countersign_model::Remedy| words::remedy(remedy).into_iter().next();
+        let first = |remedy: &countersign_model::Remedy| remedy.steps().into_iter().next();
         match &self.entry.decision {
             Decision::Allow(_) => determining(),
             Decision::Challenge(challenge) => first(&challenge.remedy).unwrap_or_else(determining),
@@ -68,8 +68,8 @@ impl DecisionRow {
     pub(crate) fn remedies(&self) -> Vec<String> {
         match &self.entry.decision {
             Decision::Allow(_) => Vec::new(),
-            Decision::Challenge(challenge) => words::remedy(&challenge.remedy),
-            Decision::Deny(denial) => denial.remedy.as_ref().map(words::remedy).unwrap_or_default(),
+            Decision::Challenge(challenge) => challenge.remedy.steps(),
+            Decision::Deny(denial) => denial.remedy.as_ref().map(countersign_model::Remedy::steps).unwrap_or_default(),
         }
     }
 }

@@ -88,8 +88,11 @@ async fn page(
     caller: Caller,
     PageQuery(Address { wish, decision }): PageQuery<Address>,
 ) -> Result<Response, PageFault> {
-    // Somebody who is signed in here already, and has not to prove more, goes straight back.
-    if let (Some(session), false) = (caller.principal.session, wish.steps_up()) {
+    // Somebody who is signed in here already, and has not to prove more, goes straight back. So does whoever has proved
+    // it meanwhile: their cookie at that host is from before. Should the new one not suffice, they are sent here again.
+    if let Some(session) = caller.principal.session
+        && (!wish.steps_up() || site.administrator().outdated_at(session, &wish.host))
+    {
         let location = destination(&site, &wish, session, &caller).await?;
         return Ok(Redirect::to(&location).into_response());
     }
@@ -199,8 +202,20 @@ pub(crate) fn session_cookie(site: &Site, signed_in: &SignedIn) -> Result<Header
 
 async fn sign_out(State(site): State<Site>, caller: Caller) -> Response {
     if let Some(session) = caller.principal.session {
-        site.administrator().sign_out(session).await;
+        site.administrator().sign_out(session, &caller.actor()).await;
     }
+    left()
+}
+
+/// After an act that may have ended the caller's own session: then they are signed out, and hear that instead.
+pub(crate) fn unless_left(site: &Site, caller: &Caller, answer: Response) -> Response {
+    match caller.principal.session {
+        Some(session) if site.administrator().session(session).is_none() => left(),
+        Some(_) | None => answer,
+    }
+}
+
+fn left() -> Response {
     let gone = "__Host-countersign=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0";
     (StatusCode::SEE_OTHER, [(header::LOCATION, "/sign-in/signed-out"), (header::SET_COOKIE, gone)]).into_response()
 }

@@ -58,7 +58,7 @@ struct Person {
     /// What the browser holds.
     secret: String,
     /// Kept, so that something is open.
-    _lease: Lease,
+    lease: Lease,
 }
 
 struct Answer {
@@ -263,7 +263,7 @@ impl Stage {
         let read = (ActionClass::Read, "/");
         let lease = self.open(credential, DeviceEvidence::Absent, "countersign-portal", read).await.unwrap();
         let (principal, decision) = (lease.principal().clone(), lease.decision());
-        Person { principal, decision, authenticator, secret, _lease: lease }
+        Person { principal, decision, authenticator, secret, lease }
     }
 
     /// The first is managed and healthy, the others are neither.

@@ -1,11 +1,11 @@
-//! What a person reads: decisions, needs, posture and moments in plain words. Machines read `wire`. What a template
+//! What a person reads: decisions, posture and moments in plain words. Machines read `wire`. What a template
 //! calls takes references, because a template has references of varying depth.
 
 use std::time::Duration;
 
 use countersign_model::{
-    AuthenticationMethod, DenialCause, Finding, Need, PostureAspect, PostureRequirement, PostureValue, Remedy, Source,
-    Tier, Timestamp,
+    AuthenticationMethod, DenialCause, Finding, PostureAspect, PostureRequirement, PostureValue, Source, Tier,
+    Timestamp,
 };
 
 /// A word, and how it is shown: `good`, `bad`, `warn` or nothing.
@@ -45,41 +45,8 @@ pub(crate) const fn cause(cause: DenialCause) -> &'static str {
     }
 }
 
-/// What would change it, to whoever asked.
-pub(crate) fn need(need: &Need) -> String {
-    match need {
-        Need::SignIn => "Sign in.".to_owned(),
-        Need::PhishingResistantSignIn => "Confirm that it is you with your passkey.".to_owned(),
-        Need::EnrolledDevice => "Use a device that is enrolled with Countersign.".to_owned(),
-        Need::ManagedDevice => "Use a device that your organisation manages.".to_owned(),
-        Need::CompliantDevice { failing } if failing.is_empty() => {
-            "Use a device that meets your organisation's requirements.".to_owned()
-        }
-        Need::CompliantDevice { failing } => {
-            let aspects: Vec<&str> = failing.iter().map(aspect).collect();
-            format!("Bring this device up to your organisation's requirements: {}.", aspects.join(", "))
-        }
-        Need::Grant => "Have temporary access approved.".to_owned(),
-        Need::Network { zone } => format!("Connect from the network {zone}."),
-    }
-}
-
-/// Everything that would have to change, one sentence each; the author's own words come last.
-pub(crate) fn remedy(remedy: &Remedy) -> Vec<String> {
-    remedy.needs.iter().map(need).chain(remedy.advice.clone()).collect()
-}
-
 pub(crate) const fn aspect(aspect: &PostureAspect) -> &'static str {
-    match aspect {
-        PostureAspect::OsVersion => "operating system version",
-        PostureAspect::PatchAge => "security updates",
-        PostureAspect::DiskEncryption => "disk encryption",
-        PostureAspect::Firewall => "firewall",
-        PostureAspect::EndpointProtection => "endpoint protection",
-        PostureAspect::ManagementEnrolment => "management enrolment",
-        PostureAspect::ScreenLock => "screen lock",
-        PostureAspect::Integrity => "not jailbroken or rooted",
-    }
+    aspect.plain()
 }
 
 pub(crate) const fn finding(finding: &Finding) -> Sign {

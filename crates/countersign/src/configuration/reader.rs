@@ -250,6 +250,14 @@ pub(super) fn bytes(item: &Item) -> Result<u64, String> {
         .ok_or_else(|| format!("{word:?} is no size: write such as 64KiB, 10MiB or 1GiB"))
 }
 
+/// Encoded, a path may be three times as long, and a decision that holds it still has to fit into the ledger's entry.
+pub(super) fn target_bytes(item: &Item) -> Result<u64, String> {
+    match bytes(item)? {
+        size @ 256..=16_384 => Ok(size),
+        _ => Err("a path and its query are limited to between 256 bytes and 16KiB".to_owned()),
+    }
+}
+
 fn article(item: &Item) -> String {
     format!("a value of type {}", item.type_name())
 }

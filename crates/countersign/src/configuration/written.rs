@@ -11,7 +11,9 @@ use countersign_model::{
     Tier,
 };
 
-use super::reader::{Reader, Spanned, address, boolean, bytes, duration, list, number, one_of, parsed, text};
+use super::reader::{
+    Reader, Spanned, address, boolean, bytes, duration, list, number, one_of, parsed, target_bytes, text,
+};
 
 type Written<T> = Option<Spanned<T>>;
 
@@ -77,6 +79,7 @@ pub(super) struct Decisions {
 pub(super) struct Limits {
     pub(super) requests_in_flight: Written<u64>,
     pub(super) header_bytes: Written<u64>,
+    pub(super) target_bytes: Written<u64>,
     pub(super) body_bytes: Written<u64>,
     pub(super) header_timeout: Written<Duration>,
     pub(super) idle_timeout: Written<Duration>,
@@ -272,6 +275,7 @@ impl Limits {
         let limits = Self {
             requests_in_flight: r.take("requests_in_flight", number(1, 10_000_000)),
             header_bytes: r.take("header_bytes", bytes),
+            target_bytes: r.take("target_bytes", target_bytes),
             body_bytes: r.take("body_bytes", bytes),
             header_timeout: r.take("header_timeout", duration),
             idle_timeout: r.take("idle_timeout", duration),

@@ -101,6 +101,18 @@ impl Browser {
         .await;
     }
 
+    /// Goes on in a new tab; the one before is what comes back.
+    pub(crate) async fn new_tab(&self) -> WindowHandle {
+        let before = self.driver.window().await.unwrap();
+        let tab = self.driver.new_tab().await.unwrap();
+        self.driver.switch_to_window(tab).await.unwrap();
+        before
+    }
+
+    pub(crate) async fn back_to(&self, tab: WindowHandle) {
+        self.driver.switch_to_window(tab).await.unwrap();
+    }
+
     /// Everything that can be read on the page now.
     pub(crate) async fn page(&self) -> String {
         // Between two pages there is none.
@@ -144,7 +156,8 @@ impl Browser {
 
     /// Types into the field with this label.
     pub(crate) async fn fill(&self, label: &str, text: &str) {
-        let path = format!("//input[@id=//label[starts-with(normalize-space(),\"{label}\")]/@for]");
+        let path =
+            format!("//*[self::input or self::textarea][@id=//label[starts-with(normalize-space(),\"{label}\")]/@for]");
         until(&format!("the field {label:?}"), async || {
             let field = self.driver.find(By::XPath(path.clone())).await.ok()?;
             field.clear().await.ok()?;

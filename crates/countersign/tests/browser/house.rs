@@ -27,7 +27,7 @@ pub(crate) struct House {
     // Dropped in this order: nobody talks to something that is gone.
     chromedriver: Chromedriver,
     up: Child,
-    _application: Application,
+    application: Application,
     directory: TempDir,
     pub(crate) domain: &'static str,
     port: u16,
@@ -73,7 +73,7 @@ impl House {
             .spawn()
             .expect("the program starts");
         let said = up.stdout.take().unwrap();
-        let mut house = Self { chromedriver, up, _application: application, directory, domain, port, owner_link: None };
+        let mut house = Self { chromedriver, up, application, directory, domain, port, owner_link: None };
         // What `up` prints has a blank line after the invitation. The rest is read on, so that it never blocks.
         let mut lines = BufReader::new(said).lines().map_while(Result::ok);
         let link = lines.by_ref().map(|line| line.trim().to_owned()).find(|line| line.contains("/invite#"));
@@ -106,6 +106,11 @@ impl House {
         let browser = self.browser().await;
         browser.enrol(link.trim()).await;
         browser
+    }
+
+    /// Where the application is, behind the gateway.
+    pub(crate) fn upstream(&self) -> String {
+        format!("http://{}", self.application.address())
     }
 
     pub(crate) fn control(&self, path: &str) -> String {

@@ -75,20 +75,34 @@ async fn a_person_enrols_and_opens_applications_each_with_the_proof_that_it_need
     assert_eq!(cookie["path"], "/");
     assert_eq!(owner.script("return document.cookie").await, Value::String(String::new()));
 
-    // From the portal by a click.
+    // Public: it asks nobody to sign in at its host.
+    owner.go(&house.at("blog", "/")).await;
+    owner.see("You are anonymous, at /").await;
+    // Whoever wants to be known there says so, and is; or comes from the portal.
+    owner.go(&house.at("blog", "/.countersign/sign-in?return=/news?a=b")).await;
+    owner.arrive(&house.at("blog", "/news?a=b")).await;
+    owner.see("You are human:owner, at /news?a=b").await;
+    stranger.go(&house.at("blog", "/.countersign/sign-in?return=//evil.example/")).await;
+    stranger.waits_at_sign_in().await;
+    stranger.go(&house.at("blog", "/")).await;
+    stranger.see("You are anonymous, at /").await;
     owner.go(&house.control("/")).await;
     owner.press("Open blog").await;
-    // Public: it asks nobody to sign in at its host.
-    owner.see("You are anonymous, at /").await;
+    owner.see("You are human:owner, at /").await;
 
     // A crown jewel: no proof that a browser could give now opens it, and the page says in plain words what would.
     owner.go(&house.at("vault", "/secrets")).await;
     owner.see("You do not have access").await;
     owner.see("What you can do").await;
-    owner.see("Use a managed device").await;
+    owner.see("Use a device that your organisation manages and whose security settings pass.").await;
+    assert_eq!(owner.page().await.matches("manage").count(), 1, "each thing once");
     owner.picture("denied").await;
     owner.press("Go to your applications").await;
     owner.see("Not open at the moment").await;
+
+    owner.go(&wiki).await;
+    owner.uses_application("/team/page?q=a%20b&x=%2F").await;
+    let open = owner.new_tab().await;
 
     // The proof grows old: payroll asks for a fresh one, and then opens at the place that was asked for.
     let payroll = house.at("payroll", "/slips?month=11");
@@ -102,6 +116,16 @@ async fn a_person_enrols_and_opens_applications_each_with_the_proof_that_it_need
     owner.press("Confirm with your passkey").await;
     owner.arrive(&payroll).await;
     owner.uses_application("/slips?month=11").await;
+    // What was open in the other tab goes on, and its page's own requests pass as before.
+    let step_up = owner.new_tab().await;
+    owner.back_to(open).await;
+    owner.script("fetch('/').then((answer) => { document.body.dataset.status = answer.status })").await;
+    until("the answer to the other tab", async || {
+        (owner.script("return document.body.dataset.status").await == "200").then_some(())
+    })
+    .await;
+    assert_eq!(owner.words("#socket").await, "open");
+    owner.back_to(step_up).await;
     // And nobody has to do anything for it to end when that proof is too old in its turn.
     owner.is_cut_off().await;
     owner.was_quiet(house.domain).await;
@@ -237,6 +261,83 @@ async fn the_console_shows_each_decision_as_it_is_made_and_proves_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn policies_and_resources_are_changed_with_forms() {
+    let house = House::open("localhost").await;
+    let owner = house.owner().await;
+    owner.go(&house.at("wiki", "/board")).await;
+    owner.uses_application("/board").await;
+    let wiki = owner.new_tab().await;
+
+    owner.go(&house.control("/console/policies")).await;
+    owner.press("Edit policies").await;
+    owner.see("One more file").await;
+    owner.picture("policy-edit").await;
+    owner.fill("Its name", "closed.cedar").await;
+    let forbid = r#"@id("wiki-is-closed") @owner("security") @review_by("2099-12-31") @remedy("After the audit.")"#;
+    owner
+        .fill("Policies in it", &format!("{forbid}\nforbid (principal, action, resource == Resorce::\"wiki\");"))
+        .await;
+    owner.press("Show what would change").await;
+    owner.see("Not possible like this").await;
+    owner.see("Resorce").await;
+    owner.see("closed.cedar:2:").await;
+    owner.picture("policy-mistake").await;
+    // What was typed is still there, as a file among the others.
+    owner
+        .script(
+            "for (const t of document.querySelectorAll('textarea')) t.value = t.value.replace('Resorce', 'Resource')",
+        )
+        .await;
+    owner.press("Show what would change").await;
+    owner.see("What would change").await;
+    owner.see("wiki-is-closed").await;
+    owner.picture("policy-review").await;
+    let review = owner.new_tab().await;
+    owner.back_to(wiki.clone()).await;
+    owner.uses_application("/board").await;
+    owner.back_to(review).await;
+    owner.press("Publish").await;
+    owner.see("The policies are in force").await;
+    owner.picture("policies-published").await;
+    owner.back_to(wiki).await;
+    owner.is_cut_off().await;
+    owner.go(&house.at("wiki", "/board")).await;
+    owner.see("After the audit.").await;
+
+    owner.go(&house.control("/console/resources")).await;
+    owner.press("Add a resource").await;
+    owner.fill("Identifier", "handbook").await;
+    owner.fill("Name", "Handbook").await;
+    owner.fill("Found at", "Handbook Host").await;
+    owner.fill("Goes to", "ftp://files").await;
+    owner.fill("May read and write", "nobodys").await;
+    owner.press("Add it").await;
+    owner.see("Not possible like this").await;
+    for mistake in ["is no host", "the upstream is http://", "there is no group nobodys"] {
+        owner.see(mistake).await;
+    }
+    owner.picture("resource-mistakes").await;
+    owner.fill("Found at", "handbook.localhost").await;
+    owner.fill("Goes to", &house.upstream()).await;
+    owner.fill("May read and write", "staff").await;
+    owner.press("Add it").await;
+    owner.see("The resource is as you described it").await;
+    owner.picture("resource-added").await;
+    owner.go(&house.at("handbook", "/page")).await;
+    owner.uses_application("/page").await;
+    owner.go(&house.control("/console/resources/handbook")).await;
+    owner.press("Change").await;
+    owner.picture("resource-change").await;
+    owner.fill("Name", "The handbook").await;
+    owner.press("Change it").await;
+    owner.see("The handbook").await;
+    owner.press("Remove").await;
+    owner.press("Remove it").await;
+    owner.see("The resource is gone").await;
+    owner.was_quiet(house.domain).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_invited_person_sees_what_is_theirs_and_nothing_else() {
     let house = House::open("localhost").await;
     let owner = house.owner().await;
@@ -290,8 +391,7 @@ async fn an_invited_person_sees_what_is_theirs_and_nothing_else() {
     // The session was made with it, and ends with it; the other one signs in.
     bea.see("You are signed out").await;
     bea.picture("ended").await;
-    bea.press("Go to your applications").await;
-    bea.waits_at_sign_in().await;
+    bea.press("Sign in again").await;
     bea.sign_in().await;
     bea.see("My applications").await;
     bea.press("Passkeys").await;
@@ -300,6 +400,7 @@ async fn an_invited_person_sees_what_is_theirs_and_nothing_else() {
 
     bea.press("Sign out").await;
     bea.see("You are signed out").await;
+    assert!(bea.cookies().await.is_empty(), "the cookie of a session that is over");
     bea.picture("signed-out").await;
     bea.go(&house.control("/")).await;
     bea.waits_at_sign_in().await;

@@ -66,3 +66,48 @@ async fn console_api_and_metrics_answer() {
     }
     test.stop().await;
 }
+
+/// The request that ends its own session is answered, each time: the browser forgets the cookie, and hears why.
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_out_is_always_answered() {
+    let test = start().await;
+    let mut alice = test.person("human:alice", &[], None).await;
+    for round in 0..40 {
+        assert_eq!(alice.open(&test.url("standard", "/")).await.unwrap().status(), StatusCode::OK);
+        let out = alice.send(Method::POST, &format!("{}/sign-in/sign-out", test.origin()), None).await.unwrap();
+        assert_eq!((out.status(), round), (StatusCode::SEE_OTHER, round), "{:?}", out.body());
+        assert_eq!(out.headers()["location"], "/sign-in/signed-out");
+        assert!(out.headers()["set-cookie"].to_str().unwrap().ends_with("Max-Age=0"));
+        let after = alice.send(Method::GET, &test.url("standard", "/"), None).await.unwrap();
+        assert_eq!(after.status(), StatusCode::UNAUTHORIZED);
+    }
+    test.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_public_application_is_told_who_comes_if_they_sign_in_there() {
+    let test = start().await;
+    let mut alice = test.person("human:alice", &[], None).await;
+    let page = test.url("public", "/page");
+    assert_eq!(alice.open(&page).await.unwrap().body().as_ref(), b"anonymous ");
+    let known = alice.open(&test.url("public", "/.countersign/sign-in?return=/page")).await.unwrap();
+    assert_eq!((known.status(), known.body().as_ref()), (StatusCode::OK, b"human:alice ".as_slice()));
+    assert_eq!(alice.open(&page).await.unwrap().body().as_ref(), b"human:alice ");
+    // Where nothing is served, nobody is handed over: they see what they can open.
+    let elsewhere = alice.open(&test.url("nowhere", "/.countersign/sign-in?return=/page")).await.unwrap();
+    assert!(String::from_utf8_lossy(elsewhere.body()).contains("My applications"));
+    test.stop().await;
+}
+
+/// The longest path, spelled so that it grows threefold, still fits into the entry of its decision.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_short_enough_to_be_read_can_be_recorded() {
+    let test = start().await;
+    let mut alice = test.person("human:alice", &[], None).await;
+    alice.open(&test.url("standard", "/")).await.unwrap();
+    for (bytes, status) in [(8190, StatusCode::OK), (8192, StatusCode::URI_TOO_LONG)] {
+        let url = test.url("standard", &format!("/{}", "|".repeat(bytes)));
+        assert_eq!(alice.send(Method::GET, &url, None).await.unwrap().status(), status, "{bytes}");
+    }
+    test.stop().await;
+}

@@ -10,7 +10,11 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 
 use super::headers::{FORWARDED_FOR, FORWARDED_PROTO};
 use super::path::{PathFault, normalize};
-use super::settings::AddressRange;
+use super::settings::{AddressRange, Limits};
+
+/// Longer than any method that is registered, and than any name in the DNS.
+const LONGEST_METHOD: usize = 32;
+const LONGEST_HOST: usize = 253;
 
 /// Why a request is refused unread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +25,8 @@ pub(super) enum Fault {
     Path(#[from] PathFault),
     #[error("the request target has a form that is not served here")]
     Target,
+    #[error("path and query are longer than the configured limit")]
+    LongTarget,
     #[error("a field that frames the request is listed in Connection, or Connection cannot be read")]
     Connection,
     #[error("the body's length is given twice, or not as a number")]
@@ -41,6 +47,7 @@ impl Fault {
             Self::Host | Self::Path(_) | Self::Target | Self::Connection | Self::Length | Self::Upgrade => {
                 StatusCode::BAD_REQUEST
             }
+            Self::LongTarget => StatusCode::URI_TOO_LONG,
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -81,7 +88,14 @@ pub(super) struct Inspected {
 }
 
 /// Reads what kind of request this is, or refuses it.
-pub(super) fn inspect(parts: &Parts, body_limit: Option<u64>) -> Result<Inspected, Fault> {
+pub(super) fn inspect(parts: &Parts, limits: &Limits) -> Result<Inspected, Fault> {
+    // Host, method and path stand in the entry of the decision: none of them may make it too large to record.
+    if parts.uri.path_and_query().is_some_and(|target| target.as_str().len() > limits.target_bytes) {
+        return Err(Fault::LongTarget);
+    }
+    if parts.method.as_str().len() > LONGEST_METHOD {
+        return Err(Fault::Method);
+    }
     let extended = parts.extensions.get::<hyper::ext::Protocol>();
     match (&parts.method, extended) {
         (&Method::CONNECT, Some(protocol)) if protocol.as_str() == "websocket" => {}
@@ -93,7 +107,7 @@ pub(super) fn inspect(parts: &Parts, body_limit: Option<u64>) -> Result<Inspecte
         return Err(Fault::Target);
     }
     let path = normalize(parts.uri.path())?.into_owned();
-    length(&parts.headers, body_limit)?;
+    length(&parts.headers, limits.body_bytes)?;
     let channel = channel(parts, extended.is_some())?;
     if channel == Channel::WebSocket {
         same_origin(&parts.headers, &authority)?;
@@ -124,7 +138,11 @@ fn host(parts: &Parts) -> Result<(String, Option<u16>, HeaderValue), Fault> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
     let authority: Authority = written.parse().map_err(|_| Fault::Host)?;
     let name = authority.host();
-    let odd = name.is_empty() || name.ends_with('.') || name.starts_with('.') || name.contains("..");
+    let odd = name.is_empty()
+        || name.len() > LONGEST_HOST
+        || name.ends_with('.')
+        || name.starts_with('.')
+        || name.contains("..");
     // A port that is no number, or is empty, is not the same as none.
     let port = match written.strip_prefix(name).ok_or(Fault::Host)? {
         "" => None,

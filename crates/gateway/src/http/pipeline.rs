@@ -63,7 +63,7 @@ pub(super) async fn answer(
     };
     let (parts, body) = request.into_parts();
     let http2 = parts.version == Version::HTTP_2;
-    let request = match inspect::inspect(&parts, node.settings.limits.body_bytes) {
+    let request = match inspect::inspect(&parts, &node.settings.limits) {
         Ok(request) => request,
         Err(fault) => {
             tracing::debug!(%fault, "request refused unread");
@@ -124,12 +124,18 @@ async fn serve(
 
     let reserved = request.path.strip_prefix(sign_in::RESERVED);
     if reserved.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        let (query, control_host) = (parts.uri.query(), &node.settings.control_host);
+        let detour = Detour { control_host, scheme, request, query, nonce: nonce.clone(), known: false };
+        if let Some(response) = detour.asked_for(&parts.method) {
+            return Ok(response);
+        }
         let returning = Return {
             method: &parts.method,
             request,
-            query: parts.uri.query(),
+            query,
             nonce,
             device: facts.device.clone(),
+            address,
             now: node.settings.clock.now(),
         };
         return returning.redeem(&node.gate).await;

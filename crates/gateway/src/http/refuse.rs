@@ -161,6 +161,14 @@ impl No {
                 "The request is larger than this gateway accepts.",
                 if let Self::TooLarge(decision) = self { *decision } else { None },
             ),
+            Self::Fault(fault @ Fault::LongTarget) => words(
+                fault.status(),
+                3,
+                "target-too-long",
+                "The address is too long",
+                "The path and the query of the request are longer than this gateway accepts.",
+                None,
+            ),
             Self::Fault(fault) => words(
                 fault.status(),
                 3,
@@ -330,17 +338,19 @@ fn page(words: &Words<'_>, home: &str) -> Response<Outgoing> {
         title = words.title,
         text = words.text,
     );
-    if let Some(remedy) = words.remedy {
+    if let Some(remedy) = words.remedy.filter(|remedy| !remedy.steps().is_empty()) {
         html.push_str("<section aria-labelledby=\"what\"><h2 id=\"what\">What you can do</h2>");
-        if let Some(advice) = &remedy.advice {
-            let _ = write!(html, "<p>{}</p>", escaped(advice));
-        }
-        if !remedy.needs.is_empty() {
-            html.push_str("<ul>");
-            for need in &remedy.needs {
-                let _ = write!(html, "<li>{}</li>", escaped(&sentence(need)));
+        match remedy.steps().as_slice() {
+            [only] => {
+                let _ = write!(html, "<p>{}</p>", escaped(only));
             }
-            html.push_str("</ul>");
+            steps => {
+                html.push_str("<ul>");
+                for step in steps {
+                    let _ = write!(html, "<li>{}</li>", escaped(step));
+                }
+                html.push_str("</ul>");
+            }
         }
         html.push_str("</section>");
     }
@@ -356,24 +366,6 @@ fn page(words: &Words<'_>, home: &str) -> Response<Outgoing> {
         headers.insert(CONTENT_SECURITY_POLICY, policy.clone());
     }
     response
-}
-
-fn sentence(need: &Need) -> String {
-    match need {
-        Need::SignIn => "Sign in.".to_owned(),
-        Need::PhishingResistantSignIn => "Sign in again with your passkey.".to_owned(),
-        Need::EnrolledDevice => "Use a device that is enrolled with Countersign.".to_owned(),
-        Need::ManagedDevice => "Use a device that your organisation manages.".to_owned(),
-        Need::CompliantDevice { failing } if failing.is_empty() => {
-            "Bring this device up to your organisation's requirements, then try again.".to_owned()
-        }
-        Need::CompliantDevice { failing } => {
-            let aspects: Vec<&str> = failing.iter().map(|aspect| aspect.name()).collect();
-            format!("Put this right on the device, then try again: {}.", aspects.join(", ").replace('-', " "))
-        }
-        Need::Grant => "Ask for temporary access.".to_owned(),
-        Need::Network { zone } => format!("Connect from the network “{zone}”."),
-    }
 }
 
 fn escaped(text: &str) -> String {

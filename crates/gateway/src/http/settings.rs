@@ -49,6 +49,8 @@ pub struct Limits {
     /// Request head: request line and all header fields together.
     pub header_bytes: usize,
     pub header_count: usize,
+    /// Path and query together. A decision's entry holds the path, and has to fit into the ledger whatever it is.
+    pub target_bytes: usize,
     /// Request body, announced or counted. `None` for no limit.
     pub body_bytes: Option<u64>,
     /// For a TLS handshake, and for a complete request head (from connect, or from the last response).
@@ -75,6 +77,7 @@ impl Default for Limits {
         Self {
             header_bytes: 32 * 1024,
             header_count: 100,
+            target_bytes: 8 * 1024,
             body_bytes: Some(1 << 30),
             header_timeout: Duration::from_secs(15),
             idle: Duration::from_secs(10 * 60),

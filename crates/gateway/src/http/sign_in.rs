@@ -1,10 +1,12 @@
 //! The way to sign-in and back. No secret is ever in an address: the browser keeps a nonce in a cookie of this host, the
 //! address carries its hash, and the one-time code that comes back counts only together with the nonce.
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_lease::{Gate, HandOff, HandOffError, Refusal};
-use countersign_model::{CredentialSecret, DeviceEvidence, Need, Remedy, Timestamp};
+use countersign_model::{CredentialSecret, DecisionId, DeviceEvidence, Need, Remedy, Timestamp};
 use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use sha2::{Digest, Sha256};
@@ -18,6 +20,8 @@ use super::refuse::No;
 /// Everything below this path is Countersign's own, at every host.
 pub(super) const RESERVED: &str = "/.countersign";
 const CALLBACK: &str = "/.countersign/callback";
+/// Where an application that can be read by anybody sends whoever wants to be known to it.
+const BEGIN: &str = "/.countersign/sign-in";
 
 /// Where to send a browser that has to sign in first.
 pub(super) struct Detour<'a> {
@@ -45,19 +49,36 @@ impl Detour<'_> {
         if !remedy.needs.iter().any(Need::immediate) {
             return None;
         }
-        let request = self.request;
         let target = match self.query {
-            Some(query) => format!("{}?{query}", request.path),
-            None => request.path.clone(),
+            Some(query) => format!("{}?{query}", self.request.path),
+            None => self.request.path.clone(),
         };
         // Who is new at this host may have proved enough at the control host a moment ago: they are asked for more only
         // when they come back and it was not enough.
         let step_up = self.known && remedy.needs.contains(&Need::PhishingResistantSignIn);
+        self.towards(&encoded(&target), step_up, refusal.decision)
+    }
+
+    /// For whoever follows an application's link to sign in, although nothing demands it. The same way as any other, so
+    /// that whoever has a session at the control host is back at once; where to is checked there, like everything that
+    /// an address says. `None` if this is not such a request.
+    pub(super) fn asked_for(self, method: &Method) -> Option<Response<Outgoing>> {
+        if self.request.path != BEGIN || method != Method::GET {
+            return None;
+        }
+        let mut wishes = self.query.unwrap_or_default().split('&').filter_map(|pair| pair.strip_prefix("return="));
+        let target = wishes.next().filter(|_| wishes.next().is_none()).unwrap_or("/");
+        self.towards(target, false, None)
+    }
+
+    /// `target` is where to come back to, encoded for a query.
+    fn towards(self, target: &str, step_up: bool, decision: Option<DecisionId>) -> Option<Response<Outgoing>> {
+        let request = self.request;
         let mut location = format!("{}://{}", self.scheme, self.control_host);
         if let Some(port) = request.port {
             location.push_str(&format!(":{port}"));
         }
-        location.push_str(&format!("/sign-in?host={}&return={}", encoded(&request.host), encoded(&target)));
+        location.push_str(&format!("/sign-in?host={}&return={}", encoded(&request.host), target));
         let mut response = Response::new(Outgoing::local(""));
         *response.status_mut() = StatusCode::SEE_OTHER;
         if request.host != self.control_host {
@@ -68,7 +89,7 @@ impl Detour<'_> {
             response.headers_mut().insert(SET_COOKIE, HeaderValue::try_from(cookie).ok()?);
         }
         location.push_str(if step_up { "&step_up=1" } else { "&step_up=0" });
-        if let Some(decision) = refusal.decision {
+        if let Some(decision) = decision {
             location.push_str(&format!("&decision={decision}"));
         }
         response.headers_mut().insert(LOCATION, HeaderValue::try_from(location).ok()?);
@@ -84,6 +105,7 @@ pub(super) struct Return<'a> {
     pub(super) query: Option<&'a str>,
     pub(super) nonce: Option<String>,
     pub(super) device: DeviceEvidence,
+    pub(super) address: IpAddr,
     pub(super) now: Timestamp,
 }
 
@@ -103,6 +125,7 @@ impl Return<'_> {
             nonce: CredentialSecret::new(nonce),
             host: self.request.host.clone(),
             device: self.device,
+            address: self.address,
         };
         let cookie = gate.redeem(hand_off).await.map_err(|error| match error {
             HandOffError::Invalid => No::HandOff,

@@ -486,7 +486,7 @@ pub(super) async fn kill(
     PagePath(id): PagePath<SessionId>,
 ) -> Result<Response, PageFault> {
     site.administrator().kill_session(id, &caller.actor()).await?;
-    Ok(done("/console/sessions", Done::SessionEnded))
+    Ok(crate::sign_in::unless_left(&site, &caller, done("/console/sessions", Done::SessionEnded)))
 }
 
 #[derive(Template)]

@@ -98,7 +98,7 @@ pub(super) async fn callback(
 /// OpenID Connect Back-Channel Logout 1.0, section 2.5: a form with `logout_token`, from the provider's server.
 pub(super) async fn logout(
     State(site): State<Site>,
-    _: Caller,
+    caller: Caller,
     Path(provider): Path<String>,
     headers: HeaderMap,
     body: Bytes,
@@ -113,7 +113,7 @@ pub(super) async fn logout(
     let mut tokens = text.split('&').filter_map(|pair| pair.strip_prefix("logout_token="));
     let token = tokens.next().filter(|_| tokens.next().is_none());
     let token = token.ok_or_else(|| Fault::Malformed("one logout_token is needed".to_owned()))?;
-    match site.administrator().back_channel_logout(&provider, token).await {
+    match site.administrator().back_channel_logout(&provider, token, caller.arrival.address).await {
         Ok(_) => Ok(StatusCode::OK),
         // The specification's answer to a token that does not count.
         Err(countersign_administrator::SignInError::Refused) => {

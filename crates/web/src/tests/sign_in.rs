@@ -66,6 +66,7 @@ async fn the_hand_off_goes_to_the_host_that_asked_and_works_once() {
         nonce: CredentialSecret::new(nonce),
         host: host.to_owned(),
         device: DeviceEvidence::Absent,
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
     };
     let redeemed = gate.redeem(hand_off("wiki.localhost", "nonce")).await.unwrap();
     assert_eq!(redeemed.return_to, "/page?a=b");
@@ -81,10 +82,53 @@ async fn the_hand_off_goes_to_the_host_that_asked_and_works_once() {
 async fn signing_out_ends_the_session() {
     let stage = stage();
     let alice = stage.owner("alice").await;
+    let other = stage.admit(alice.secret.clone(), SoftwarePasskey::new()).await;
     let out = stage.form("sign-in", Some(&alice), "/sign-in/sign-out", "").await;
-    assert_eq!(out.headers[header::LOCATION], "/sign-in/signed-out");
-    assert!(out.headers[header::SET_COOKIE].to_str().unwrap().ends_with("Max-Age=0"));
-    assert!(stage.administrator.session(alice.principal.session.unwrap()).is_none());
+    signed_out(&stage, &out, &alice, &other);
+}
+
+/// The session is over and the browser is told to forget it; the answer that tells it is not cut, everything else is.
+fn signed_out(stage: &Stage, answer: &Answer, asking: &Person, other: &Person) {
+    assert_eq!(answer.headers[header::LOCATION], "/sign-in/signed-out");
+    let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap();
+    assert!(cookie.starts_with("__Host-countersign=;") && cookie.ends_with("Max-Age=0"), "{cookie}");
+    assert!(stage.administrator.session(asking.principal.session.unwrap()).is_none());
+    assert!(asking.lease.watch().revocation().is_none(), "the very answer was cut");
+    assert!(other.lease.watch().revocation().is_some(), "another request of the session was not cut");
+}
+
+#[tokio::test]
+async fn whoever_ends_their_own_session_otherwise_is_signed_out_too() {
+    let stage = Stage::new("", Vec::new());
+    let mut alice = stage.owner("alice").await;
+    let mut begun = Vec::new();
+    for _ in 0..2 {
+        let done = ceremony(&stage, &mut alice, false, json!({})).await;
+        let mine = stage.admit(session_secret(&done), SoftwarePasskey::new()).await;
+        let other = stage.admit(mine.secret.clone(), SoftwarePasskey::new()).await;
+        begun.push((mine, other));
+    }
+    for ((mine, other), (part, url)) in
+        begun.iter().zip([("portal", "/my/sessions/ID/end"), ("console", "/console/sessions/ID/kill")])
+    {
+        let url = url.replace("ID", &mine.principal.session.unwrap().to_string());
+        let out = stage.form(part, Some(mine), &url, "").await;
+        signed_out(&stage, &out, mine, other);
+    }
+    // Somebody else's session, or one's own elsewhere, is only ended.
+    let bob = stage.owner("bob").await;
+    let url = format!("/console/sessions/{}/kill", bob.principal.session.unwrap());
+    let ended = stage.form("console", Some(&alice), &url, "").await;
+    assert!(ended.headers[header::LOCATION].to_str().unwrap().ends_with("done=session-ended"));
+    assert!(bob.lease.watch().revocation().is_some() && !ended.headers.contains_key(header::SET_COOKIE));
+
+    // The passkey that this session was made with.
+    stage.administrator.invite(&alice.principal.subject, Duration::from_secs(60), &operator()).await.unwrap();
+    let other = stage.admit(alice.secret.clone(), SoftwarePasskey::new()).await;
+    let mine = stage.administrator.passkeys(&alice.principal.subject).await.unwrap();
+    let url = crate::portal::passkey_url(&mine[0].credential, "remove");
+    let out = stage.form("portal", Some(&alice), &url, "").await;
+    signed_out(&stage, &out, &alice, &other);
 }
 
 #[tokio::test]

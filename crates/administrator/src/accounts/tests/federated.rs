@@ -230,7 +230,7 @@ async fn a_step_up_is_fresh_the_same_person_and_says_how() {
     let (methods, at) = resolved.authentication.unwrap();
     assert!(methods.contains(&AuthenticationMethod::FederatedPhishingResistant) && at == NOW);
     assert!(house.acts().await.contains(&"session.step-up".to_owned()));
-    them.sign_out(signed_in.session).await;
+    them.sign_out(signed_in.session, &actor()).await;
     assert_eq!(step_up(person("alice", "s5")).await.unwrap_err(), SignInError::Refused, "no session any more");
 }
 

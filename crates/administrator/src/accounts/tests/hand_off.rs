@@ -5,14 +5,16 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_identity::secret;
+use countersign_identity::software_passkey::SoftwarePasskey;
 use countersign_lease::{HandOff, HandOffError};
 use countersign_model::{
     CredentialSecret, Entitled, Resource, ResourceId, ResourceKind, Route, SessionId, Source, Tier, Upstream,
 };
 
-use super::fixture::{CONTROL, House, actor, client, human};
+use super::fixture::{CONTROL, House, ORIGIN, actor, client, human};
 use crate::accounts::Client;
 use crate::local_path;
+use crate::sessions::CredentialFault;
 
 const WIKI: &str = "wiki.localhost";
 
@@ -53,6 +55,7 @@ fn bring(code: &CredentialSecret, nonce: &str, host: &str, client: &Client) -> H
         nonce: CredentialSecret::new(nonce),
         host: host.to_owned(),
         device: client.device.clone(),
+        address: client.address,
     }
 }
 
@@ -87,7 +90,7 @@ async fn a_code_is_worth_nothing_in_other_hands() {
     house.turn(Duration::from_secs(60));
     assert!(house.administrator.redeem_hand_off(bring(&late, "nonce", WIKI, &client())).await.is_err());
     let ended = mint(&house, signed_in.session, &client()).await;
-    house.administrator.sign_out(signed_in.session).await;
+    house.administrator.sign_out(signed_in.session, &actor()).await;
     assert!(house.administrator.redeem_hand_off(bring(&ended, "nonce", WIKI, &client())).await.is_err());
     let hash = nonce_hash("nonce");
     let them = &house.administrator;
@@ -96,6 +99,47 @@ async fn a_code_is_worth_nothing_in_other_hands() {
     assert!(them.hand_off(signed_in.session, "evil.example", &hash, "/", &client()).await.is_err(), "not served");
     assert!(them.hand_off(signed_in.session, WIKI, &hash, "/", &laptop).await.is_err(), "another device");
     assert!(them.hand_off(signed_in.session, WIKI, "short", "/", &client()).await.is_err());
+}
+
+/// After a step-up, the cookies of other hosts go on proving what they proved before, and nothing of what is new.
+#[tokio::test]
+async fn a_step_up_leaves_other_hosts_with_what_they_knew() {
+    let mut house = house().await;
+    let (mut key, signed_in) = house.person("alice", &client()).await;
+    let redeem = async |house: &House| {
+        let code = mint(house, signed_in.session, &client()).await;
+        house.administrator.redeem_hand_off(bring(&code, "nonce", WIKI, &client())).await.unwrap().secret
+    };
+    let age = |house: &House, secret: &CredentialSecret| {
+        let resolved = house.cookie(secret, WIKI, &client());
+        resolved.map(|resolved| (house.administrator.now().since(resolved.authentication.unwrap().1)).as_secs())
+    };
+    let before = redeem(&house).await;
+    house.turn(Duration::from_secs(1800));
+    let step_up = async |house: &House, key: &mut SoftwarePasskey| {
+        let them = &house.administrator;
+        let ceremony = them.begin_step_up(signed_in.session, &client()).await.unwrap();
+        let answer = key.get(&ceremony.options, ORIGIN).unwrap();
+        them.finish_step_up(signed_in.session, &ceremony.id, &answer, &client()).await.unwrap()
+    };
+    step_up(&house, &mut key).await;
+    assert_eq!(age(&house, &before), Ok(1800), "an older cookie learns nothing of the new proof");
+    // A lease that was opened with it is decided again on what it proves, too.
+    let seen = house.cookie(&before, WIKI, &client()).unwrap();
+    let idle = house.administrator.settings().session_idle;
+    let standing = house.administrator.0.accounts.sessions.standing(&seen, idle, house.administrator.now()).unwrap();
+    assert_eq!(standing.authentication, seen.authentication);
+    house.turn(Duration::from_secs(60));
+    step_up(&house, &mut key).await;
+    assert_eq!(age(&house, &before), Ok(1860), "however often");
+    let after = redeem(&house).await;
+    assert_eq!(age(&house, &after), Ok(0));
+    assert_eq!(age(&house, &before), Err(CredentialFault::Unknown), "the host has a new one");
+    step_up(&house, &mut key).await;
+    house.administrator.sign_out(signed_in.session, &actor()).await;
+    assert_eq!(age(&house, &after), Err(CredentialFault::Unknown), "it ends with its session");
+    house.restart();
+    assert_eq!(age(&house, &after), Err(CredentialFault::Unknown));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::accounts::SignInError;
 async fn logout(house: &House, scripted: &ScriptedProvider, claims: &Value) -> Result<usize, SignInError> {
     let key = scripted.script.lock().key.clone();
     let token = key.sign_with(claims, |header| header.typ = Some("logout+jwt".to_owned()));
-    house.administrator.back_channel_logout("corp", &token).await
+    house.administrator.back_channel_logout("corp", &token, client().address).await
 }
 
 #[tokio::test]
@@ -88,12 +88,16 @@ async fn a_forged_logout_ends_nothing() {
     let them = &house.administrator;
     let kid = scripted.script.lock().key.kid.clone();
     let strange = Key::new(&kid).sign(&honest);
-    assert_eq!(them.back_channel_logout("corp", &strange).await, Err(SignInError::Refused), "a stranger's key");
+    assert_eq!(
+        them.back_channel_logout("corp", &strange, client().address).await,
+        Err(SignInError::Refused),
+        "a stranger's key"
+    );
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let unsigned = format!("{}.{}.", part(&json!({ "alg": "none", "typ": "logout+jwt" })), part(&honest));
-    assert_eq!(them.back_channel_logout("corp", &unsigned).await, Err(SignInError::Refused), "none");
-    assert_eq!(them.back_channel_logout("corp", "a.b.c").await, Err(SignInError::Refused));
-    assert_eq!(them.back_channel_logout("no-such", &strange).await, Err(SignInError::Refused));
+    assert_eq!(them.back_channel_logout("corp", &unsigned, client().address).await, Err(SignInError::Refused), "none");
+    assert_eq!(them.back_channel_logout("corp", "a.b.c", client().address).await, Err(SignInError::Refused));
+    assert_eq!(them.back_channel_logout("no-such", &strange, client().address).await, Err(SignInError::Refused));
     assert!(house.cookie(&signed_in.cookie.secret, CONTROL, &client()).is_ok());
     assert_eq!(
         logout(&house, &scripted, &honest).await,
@@ -112,9 +116,15 @@ async fn one_provider_does_not_sign_out_another_s() {
     let signed_in = sign_in(&house, &one, person("alice", "s1")).await.unwrap();
     let key = two.script.lock().key.clone();
     let theirs = key.sign(&two.logout("1", Some("alice-at-provider"), None));
-    assert_eq!(house.administrator.back_channel_logout("partner", &theirs).await, Ok(0));
-    assert_eq!(house.administrator.back_channel_logout("corp", &theirs).await, Err(SignInError::Refused));
+    assert_eq!(house.administrator.back_channel_logout("partner", &theirs, client().address).await, Ok(0));
+    assert_eq!(
+        house.administrator.back_channel_logout("corp", &theirs, client().address).await,
+        Err(SignInError::Refused)
+    );
     let as_the_other = key.sign(&one.logout("2", Some("alice-at-provider"), None));
-    assert_eq!(house.administrator.back_channel_logout("partner", &as_the_other).await, Err(SignInError::Refused));
+    assert_eq!(
+        house.administrator.back_channel_logout("partner", &as_the_other, client().address).await,
+        Err(SignInError::Refused)
+    );
     assert!(house.cookie(&signed_in.cookie.secret, CONTROL, &client()).is_ok());
 }

@@ -125,10 +125,10 @@ async fn a_device_enrols_once_starts_in_quarantine_and_renews_itself() {
     assert_eq!(them.device_of(&old.device), Ok(Some(id.clone())));
     them.set_managed(&id, true, &actor()).await.unwrap();
 
-    let renewed = them.renew_device(&old.device, &csr).await.unwrap();
+    let renewed = them.renew_device(&old, &csr).await.unwrap();
     assert!(them.device_of(&old.device).is_err(), "the former certificate is over");
-    assert!(them.renew_device(&old.device, &csr).await.is_err());
-    assert!(them.renew_device(&client().device, &csr).await.is_err(), "who proves nothing renews nothing");
+    assert!(them.renew_device(&old, &csr).await.is_err());
+    assert!(them.renew_device(&client(), &csr).await.is_err(), "who proves nothing renews nothing");
     let new = certified(&renewed.certificate_pem);
     assert_eq!(them.device_of(&new.device), Ok(Some(id.clone())));
     assert!(them.device(&id).unwrap().managed);
@@ -167,23 +167,27 @@ async fn a_posture_report_counts_once_from_the_current_key_and_in_order() {
     let first = signed(PostureValue::On);
     house.turn(Duration::from_secs(2));
     let second = signed(PostureValue::Off);
-    assert_eq!(them.report_posture(&second).await, Ok(id.clone()));
-    assert_eq!(them.report_posture(&second).await, Err(DeviceError::Refused), "replayed");
-    assert_eq!(them.report_posture(&first).await, Err(DeviceError::Refused), "held back");
+    assert_eq!(them.report_posture(&second, client().address).await, Ok(id.clone()));
+    assert_eq!(them.report_posture(&second, client().address).await, Err(DeviceError::Refused), "replayed");
+    assert_eq!(them.report_posture(&first, client().address).await, Err(DeviceError::Refused), "held back");
     let fact = them.device(&id).unwrap().posture[&PostureAspect::Firewall].clone();
     assert_eq!((fact.value, fact.max_age), (PostureValue::Off, them.settings().posture.max_age));
     let late = signed(PostureValue::On);
     house.turn(Duration::from_secs(120));
-    assert_eq!(them.report_posture(&late).await, Err(DeviceError::Refused));
+    assert_eq!(them.report_posture(&late, client().address).await, Err(DeviceError::Refused));
     // Another device's key does not speak for this one.
     let (other, _, _) = house.device("phone", &human("olivia")).await;
     let report = Report::new(id.clone(), vec![(PostureAspect::Firewall, PostureValue::On)], them.now());
     let forged = sign_with_certificate(&other, &certificate, &report).unwrap();
-    assert_eq!(them.report_posture(&forged).await, Err(DeviceError::Refused));
+    assert_eq!(them.report_posture(&forged, client().address).await, Err(DeviceError::Refused));
     let before = signed(PostureValue::On);
     let csr = key.csr().unwrap();
-    them.renew_device(&laptop.device, &csr).await.unwrap();
-    assert_eq!(them.report_posture(&before).await, Err(DeviceError::Refused), "signed under a former certificate");
-    assert_eq!(them.report_posture("a.b.c").await, Err(DeviceError::Refused));
+    them.renew_device(&laptop, &csr).await.unwrap();
+    assert_eq!(
+        them.report_posture(&before, client().address).await,
+        Err(DeviceError::Refused),
+        "signed under a former certificate"
+    );
+    assert_eq!(them.report_posture("a.b.c", client().address).await, Err(DeviceError::Refused));
     assert_eq!(subject(&human("x"), &[]).groups, []);
 }

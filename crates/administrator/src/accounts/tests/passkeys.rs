@@ -99,7 +99,7 @@ async fn a_disabled_person_does_not_sign_in() {
 }
 
 #[tokio::test]
-async fn step_up_is_the_same_person_and_rotates_every_secret() {
+async fn step_up_is_the_same_person_with_a_new_secret() {
     let house = House::new().await;
     let them = &house.administrator;
     let (mut key, signed_in) = house.person("alice", &client()).await;

@@ -55,10 +55,10 @@ async fn whole_story(real: &ProviderProcess) {
 
     house.clock.set(now());
     let strangers = real.control("/logout?sub=alice&sid=another-session").await;
-    assert_eq!(them.back_channel_logout("real", &strangers).await, Ok(0));
+    assert_eq!(them.back_channel_logout("real", &strangers, client().address).await, Ok(0));
     assert!(house.cookie(&renewed.cookie.secret, CONTROL, &client()).is_ok());
     let token = real.control("/forged-logout").await;
-    assert_eq!(them.back_channel_logout("real", &token).await, Ok(1), "every session of alice");
-    assert_eq!(them.back_channel_logout("real", &token).await, Err(SignInError::Refused), "replayed");
+    assert_eq!(them.back_channel_logout("real", &token, client().address).await, Ok(1), "every session of alice");
+    assert_eq!(them.back_channel_logout("real", &token, client().address).await, Err(SignInError::Refused), "replayed");
     assert!(house.cookie(&renewed.cookie.secret, CONTROL, &client()).is_err());
 }

@@ -67,7 +67,7 @@ async fn sessions_survive_a_restart_with_their_last_use_and_the_dead_stay_dead()
     house.turn(Duration::from_secs(1800));
     house.cookie(&kept.cookie.secret, CONTROL, &client()).unwrap();
     house.administrator.kill_session(killed.session, &actor()).await.unwrap();
-    house.administrator.sign_out(left.session).await;
+    house.administrator.sign_out(left.session, &actor()).await;
     assert!(house.administrator.kill_session(killed.session, &actor()).await.is_err(), "there is none any more");
     house.administrator.housekeep_accounts().await;
     house.restart();

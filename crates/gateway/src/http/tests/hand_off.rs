@@ -79,3 +79,33 @@ async fn what_comes_back_counts_only_with_the_nonce_of_this_browser() {
     check("/.countersigned", "a=1", 401).await;
     assert_eq!(fixture.script.look(|observed| observed.seen.len()), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_may_offer_to_sign_in_though_nothing_demands_it() {
+    let fixture = start().await;
+    for (target, back) in [
+        ("/.countersign/sign-in", "/"),
+        ("/.countersign/sign-in?return=%2Fnews%3Fa%3Db%26c", "%2Fnews%3Fa%3Db%26c"),
+        ("/.countersign/sign-in?return=/a&return=/b", "/"),
+        ("/.countersign/sign-in?return=/a&nonce=mine&host=other.localhost&step_up=1", "/a"),
+    ] {
+        // Where nothing is served it looks the same.
+        for host in ["app.localhost:8080", "unknown.localhost:8080"] {
+            let answer = send(&fixture, false, &ask(host, target)).await.unwrap();
+            assert_eq!(answer.status(), 303, "{target}");
+            let location = answer.headers()["location"].to_str().unwrap();
+            assert!(location.starts_with("http://countersign.localhost:8080/sign-in?host="), "{location}");
+            assert_eq!(parameter(location, "host"), host.strip_suffix(":8080"), "{location}");
+            assert_eq!(parameter(location, "return"), Some(back), "{location}");
+            assert_eq!(parameter(location, "step_up"), Some("0"));
+            let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+            let nonce = cookie.strip_prefix("__Host-countersign-nonce=").unwrap().split_once(';').unwrap().0;
+            assert_eq!(parameter(location, "nonce").unwrap(), URL_SAFE_NO_PAD.encode(Sha256::digest(nonce)));
+            assert_eq!(location.matches("nonce=").count(), 1, "{location}");
+        }
+    }
+    let posted = super::client::Ask { method: http::Method::POST, ..ask("app.localhost", "/.countersign/sign-in") };
+    assert_eq!(send(&fixture, false, &posted).await.unwrap().status(), 404);
+    assert_eq!(send(&fixture, false, &ask("app.localhost", "/.countersign/sign-in/x")).await.unwrap().status(), 404);
+    assert_eq!(fixture.script.look(|observed| (observed.seen.len(), observed.asked.len())), (0, 0));
+}

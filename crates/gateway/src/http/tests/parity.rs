@@ -34,6 +34,7 @@ enum Check {
     LeaseEnds,
     ForeignOrigin,
     EncodedPath,
+    LongTarget,
     OversizedHead,
     OversizedBody,
     CookieStripped,
@@ -106,7 +107,7 @@ impl Channel {
 }
 
 impl Check {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::IdentityHeaders,
         Self::ListedInConnection,
         Self::NoCredential,
@@ -117,6 +118,7 @@ impl Check {
         Self::LeaseEnds,
         Self::ForeignOrigin,
         Self::EncodedPath,
+        Self::LongTarget,
         Self::OversizedHead,
         Self::OversizedBody,
         Self::CookieStripped,
@@ -170,6 +172,13 @@ impl Check {
                 for path in ["/a%2f..%2fadmin", "/a/%2e%2e/admin", "/a%5cb", "/a%00", "/a%252fb", "/a//b", "/a;b"] {
                     refused(channel, channel.ask(path).with("cookie", SESSION), 400, "3").await;
                 }
+            }
+            Self::LongTarget => {
+                let (path, query) = ("x".repeat(8 * 1024), "x".repeat(8 * 1024 - 2));
+                for target in [format!("/{path}"), format!("/a?{query}")] {
+                    refused(channel, channel.ask(&target).with("cookie", SESSION), 414, "3").await;
+                }
+                passed(channel, channel.ask(&format!("/{}", &path[1..])).with("cookie", SESSION)).await;
             }
             Self::OversizedHead => oversized_head(channel).await,
             Self::OversizedBody => {

@@ -217,7 +217,7 @@ async fn text(no: &No, form: Form) -> (http::response::Parts, String) {
 #[tokio::test]
 async fn a_refusal_speaks_the_askers_language() {
     let decision = DecisionId::from_random(7);
-    let remedy = Remedy { needs: vec![Need::ManagedDevice], advice: Some("Ask <b>IT</b>.".to_owned()) };
+    let remedy = Remedy { needs: Vec::new(), advice: Some("Ask <b>IT</b>.".to_owned()) };
     let kind = RefusalKind::Denied { remedy: Some(remedy) };
     let no = No::Refused(Refusal { decision: Some(decision), kind });
 
@@ -229,13 +229,23 @@ async fn a_refusal_speaks_the_askers_language() {
     assert!(parts.headers["content-security-policy"].to_str().unwrap().contains("style-src 'sha256-"));
     assert_eq!(parts.headers["cache-control"], "no-store");
 
+    // Where steps are known they are told, and not once more in the author's words; a programme gets both.
+    let advice = Some("Use a managed device.".to_owned());
+    let remedy = Remedy { needs: vec![Need::EnrolledDevice, Need::ManagedDevice], advice };
+    let kind = RefusalKind::Denied { remedy: Some(remedy) };
+    let no = No::Refused(Refusal { decision: Some(decision), kind });
+    let (_, html) = text(&no, browser).await;
+    assert!(html.contains("<p>Use a device that your organisation manages.</p>"), "{html}");
+    assert!(!html.contains("Use a managed device.") && !html.contains("enrolled"), "{html}");
+
     let programme = Form::of(&Method::GET, &headers(&[("accept", "*/*")]));
     let (parts, json) = text(&no, programme).await;
     assert_eq!(parts.headers["content-type"], "application/problem+json");
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["decision"], decision.to_string());
     assert_eq!(json["reason"], "denied");
-    assert_eq!(json["needs"][0]["need"], "managed-device");
+    assert_eq!(json["needs"][1]["need"], "managed-device");
+    assert_eq!(json["advice"], "Use a managed device.");
 
     let grpc = Form::of(&Method::POST, &headers(&[("content-type", "application/grpc+proto")]));
     let (parts, _) = text(&no, grpc).await;
