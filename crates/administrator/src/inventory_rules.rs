@@ -119,40 +119,41 @@ impl Proposed<'_> {
         }
     }
 
+    /// Every mistake, a line each.
     pub(crate) fn check_resource(&self, resource: &Resource) -> Verdict {
         let id = &resource.id;
-        check_display_name(&format!("resource {id}"), &resource.display_name)?;
         let built_in = self.resources.iter().any(|other| other.id == *id && other.source == Source::Countersign);
         if built_in || resource.kind == ResourceKind::Countersign || resource.source == Source::Countersign {
             return refuse(format!("resource {id}: Countersign's own resources are built in"));
         }
+        let mut mistakes = Vec::new();
+        mistakes.extend(check_display_name(&format!("resource {id}"), &resource.display_name).err());
         if resource.segment.as_ref().is_some_and(|segment| !self.segments.contains(segment)) {
-            return refuse(format!("resource {id}: its segment does not exist"));
+            mistakes.push(format!("resource {id}: its segment does not exist"));
         }
         if resource.owner.as_ref().is_some_and(|owner| (self.subject)(owner).is_none()) {
-            return refuse(format!("resource {id}: its owner does not exist"));
+            mistakes.push(format!("resource {id}: its owner does not exist"));
         }
         let entitled = &resource.entitled;
         for group in entitled.readers.iter().chain(&entitled.writers).chain(&entitled.administrators) {
             if group.as_str() != EVERYONE && !self.groups.contains_key(group) {
-                return refuse(format!("resource {id}: there is no group {group} to be entitled"));
+                mistakes.push(format!("resource {id}: there is no group {group} to be entitled"));
             }
         }
         for rule in &resource.rules {
             let methods = rule.methods.iter().all(|method| method.bytes().all(|byte| byte.is_ascii_uppercase()));
             if !rule.path.0.starts_with('/') || !methods {
-                return refuse(format!(
-                    "resource {id}: a rule's path begins with a slash, and its methods are upper case"
-                ));
+                let what = "a rule's path begins with a slash, and its methods are upper case";
+                mistakes.push(format!("resource {id}: {what}"));
             }
         }
         if resource.routes.is_empty() {
-            return refuse(format!("resource {id} has no route: nothing would lead to it"));
+            mistakes.push(format!("resource {id} has no route: nothing would lead to it"));
         }
-        for route in &resource.routes {
-            self.check_route(resource, route)?;
-        }
-        self.check_upstream(resource)
+        mistakes.extend(resource.routes.iter().filter_map(|route| self.check_route(resource, route).err()));
+        mistakes.extend(self.check_upstream(resource).err());
+        mistakes.dedup();
+        if mistakes.is_empty() { Ok(()) } else { refuse(mistakes.join("\n")) }
     }
 
     fn check_route(&self, resource: &Resource, route: &Route) -> Verdict {

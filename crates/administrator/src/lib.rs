@@ -65,7 +65,7 @@ pub use record::{EntryFilter, Recorded};
 pub use settings::{Disclosure, Network, ParseNetworkError, Settings};
 pub use sign_in::{SessionFilter, SessionView, SignedIn};
 pub use signals::SignalError;
-pub use sources::PolicyReport;
+pub use sources::{PolicyChange, PolicyReport};
 pub use start::StartError;
 pub use view::{LeaseFilter, LeaseView, Page, Status, SubjectFilter};
 pub use world::{Counts, WorldError};

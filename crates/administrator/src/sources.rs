@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use countersign_model::PolicyId;
 use countersign_policy::{PolicySet, SourceFile};
 
 use crate::accounts::ActError;
@@ -17,11 +18,44 @@ pub struct PolicyReport {
     /// Every mistake, rendered with file, line and a caret.
     pub mistakes: Vec<String>,
     pub warnings: Vec<String>,
+    /// By id. What differs from the set that was in force, where it is valid.
+    pub changes: Vec<PolicyChange>,
     /// Whether the set is in force now.
     pub published: bool,
 }
 
+/// One policy, as it was in force and as it would be; absent where it is new, or goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyChange {
+    pub id: PolicyId,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+/// What is different in `after`. Comments and layout count: whoever reads the text wants to know.
+fn changes(before: &PolicySet, after: &PolicySet) -> Vec<PolicyChange> {
+    let mut all: BTreeMap<&PolicyId, (Option<&str>, Option<&str>)> = BTreeMap::new();
+    for policy in before.policies() {
+        all.entry(&policy.id).or_default().0 = Some(&policy.text);
+    }
+    for policy in after.policies() {
+        all.entry(&policy.id).or_default().1 = Some(&policy.text);
+    }
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let changed = all.into_iter().filter(|(_, (before, after))| before != after);
+    changed
+        .map(|(id, (before, after))| PolicyChange { id: id.clone(), before: owned(before), after: owned(after) })
+        .collect()
+}
+
 impl Administrator {
+    /// The policies in force as text: file name and content.
+    pub fn policy_sources(&self) -> Vec<(String, String)> {
+        let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let file = |file: &SourceFile| (name(&file.path), file.text.clone());
+        self.policies().sources().iter().map(file).collect()
+    }
+
     /// Loads `files` (name → text) as the whole policy set and, unless it is a dry run or has a mistake, publishes it.
     pub async fn publish_sources(
         &self,
@@ -40,6 +74,7 @@ impl Administrator {
             hash: Some(set.hash().to_owned()),
             mistakes: Vec::new(),
             warnings: set.warnings().iter().map(ToString::to_string).collect(),
+            changes: changes(&self.policies(), &set),
             published: !dry_run,
         };
         if !dry_run {

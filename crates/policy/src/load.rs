@@ -91,6 +91,7 @@ impl PolicySet {
             hash: hash(&infos),
             infos,
             warnings: found,
+            sources: files,
             time: analysis.time(),
             zones: analysis.zones,
             groups: analysis.groups.into_iter().collect(),

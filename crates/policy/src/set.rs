@@ -9,7 +9,7 @@ use std::sync::Arc;
 use cedar_policy_core::ast;
 use countersign_model::{Action, PolicyId, PolicyReference, PolicyRole, SubjectKind, Timestamp, ZoneName};
 
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::facts::Fact;
 use crate::plan::{Number, Plan};
 use crate::symbols::{Symbol, Symbols};
@@ -19,6 +19,8 @@ pub struct PolicySet {
     /// Sorted by id; a policy's place here is its number everywhere else.
     pub(crate) infos: Vec<PolicyInfo>,
     pub(crate) warnings: Vec<Diagnostic>,
+    /// As given, for whoever wants to change them.
+    pub(crate) sources: Vec<SourceFile>,
     pub(crate) time: TimeDependence,
     /// Network zones that some policy asks for.
     pub(crate) zones: BTreeSet<ZoneName>,
@@ -79,6 +81,11 @@ impl PolicySet {
     /// Sorted by id.
     pub fn policies(&self) -> &[PolicyInfo] {
         &self.infos
+    }
+
+    /// The text that it was loaded from, comments and all.
+    pub fn sources(&self) -> &[SourceFile] {
+        &self.sources
     }
 
     pub fn warnings(&self) -> &[Diagnostic] {

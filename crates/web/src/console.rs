@@ -5,8 +5,11 @@
 mod control;
 mod estate;
 mod now;
+mod policy_form;
+mod resource_form;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use countersign_model::{DeviceId, PolicyId, ResourceId, SessionId, SubjectId, SubjectState};
 
@@ -40,6 +43,10 @@ pub(crate) fn router() -> Router<Site> {
         .route("/console/devices/{id}/revoke", post(estate::revoke))
         .route("/console/resources", get(estate::resources))
         .route("/console/resources/{id}", get(estate::resource))
+        .route("/console/resources/{id}/edit", get(resource_form::edit).post(resource_form::change))
+        .route("/console/resources/{id}/remove", post(resource_form::remove))
+        .route(resource_form::NEW, get(resource_form::new).post(resource_form::add))
+        .merge(policy_set())
         .route("/console/policies", get(control::policies))
         .route("/console/policies/{id}", get(control::policy))
         .route("/console/keys", get(control::keys).post(control::make_key))
@@ -50,12 +57,28 @@ pub(crate) fn router() -> Router<Site> {
         .route("/console/ledger/checkpoint", get(ledger::checkpoint))
 }
 
+/// These take the text of the whole set.
+fn policy_set() -> Router<Site> {
+    Router::new()
+        .route("/console/policy-set", get(policy_form::edit).post(policy_form::edit_again))
+        .route("/console/policy-set/review", post(policy_form::review))
+        .route("/console/policy-set/publish", post(policy_form::publish))
+        .layer(DefaultBodyLimit::max(POLICY_BODY))
+}
+
+/// As much policy text as a person edits, encoded as a form.
+const POLICY_BODY: usize = 2 * 1024 * 1024;
+
 pub(crate) fn subject_url(id: &SubjectId) -> String {
     format!("/console/subjects/{}", encode(&id.to_string()))
 }
 
 pub(crate) fn resource_url(id: &ResourceId) -> String {
     format!("/console/resources/{}", encode(id.as_str()))
+}
+
+pub(crate) fn remove_url(id: &ResourceId) -> String {
+    format!("{}/remove", resource_url(id))
 }
 
 pub(crate) fn device_url(id: &DeviceId) -> String {

@@ -5,6 +5,7 @@
 
 mod api;
 mod devices;
+mod editing;
 mod federated;
 mod forms;
 mod gallery;

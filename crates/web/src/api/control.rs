@@ -62,12 +62,12 @@ pub(crate) async fn publish(
     Json(body): Json<PolicySources>,
 ) -> Result<axum::Json<Published>, Fault> {
     let report = publish_kept(&site, body.files, &caller.actor(), body.dry_run).await?;
-    let PolicyReport { hash, mistakes, warnings, published } = report;
+    let PolicyReport { hash, mistakes, warnings, published, changes: _ } = report;
     Ok(axum::Json(Published { applied: published, hash, mistakes, warnings }))
 }
 
 /// Kept before it is published, and only once it is known to be good: a crash in between leaves it for the next start.
-async fn publish_kept(
+pub(crate) async fn publish_kept(
     site: &Site,
     files: BTreeMap<String, String>,
     actor: &Actor,

@@ -63,10 +63,10 @@ fn policy_rows(site: &Site) -> Vec<PolicyRow> {
     set.policies().iter().map(row).collect()
 }
 
-pub(super) async fn policies(State(site): State<Site>, caller: Caller) -> Response {
+pub(super) async fn policies(State(site): State<Site>, caller: Caller, PageQuery(after): PageQuery<After>) -> Response {
     let set = site.administrator().policies();
     html(&PoliciesPage {
-        shell: Shell::new(&caller, "/console/policies", site.now(), None),
+        shell: Shell::new(&caller, "/console/policies", site.now(), after.done.as_deref()),
         hash: set.hash().to_owned(),
         warnings: set.warnings().iter().map(ToString::to_string).collect(),
         rows: policy_rows(&site),

@@ -27,6 +27,8 @@ pub(super) struct Search {
     search: String,
     kind: String,
     cursor: Option<String>,
+    #[serde(skip_serializing)]
+    done: Option<String>,
 }
 
 impl Search {
@@ -305,7 +307,8 @@ pub(super) async fn resources(
     let mut rows: Vec<Resource> =
         all.iter().filter(|one| after(&one.id)).take(ROWS + 1).map(|one| Resource::clone(one)).collect();
     let next = search.next(PATH, &mut rows, |one| one.id.to_string());
-    html(&ResourcesPage { shell: Shell::new(&caller, PATH, site.now(), None), rows, first: search.first(PATH), next })
+    let shell = Shell::new(&caller, PATH, site.now(), search.done.as_deref());
+    html(&ResourcesPage { shell, rows, first: search.first(PATH), next })
 }
 
 #[derive(Template)]
@@ -322,6 +325,7 @@ pub(super) async fn resource(
     State(site): State<Site>,
     caller: Caller,
     PagePath(id): PagePath<ResourceId>,
+    PageQuery(after): PageQuery<After>,
 ) -> Result<Response, PageFault> {
     let one = site.administrator().resource(&id).ok_or(Fault::Absent)?;
     let upstream = match &one.upstream {
@@ -329,7 +333,7 @@ pub(super) async fn resource(
         Upstream::Internal { part } => format!("Countersign itself: {part}"),
     };
     Ok(html(&ResourcePage {
-        shell: Shell::new(&caller, "/console/resources", site.now(), None),
+        shell: Shell::new(&caller, "/console/resources", site.now(), after.done.as_deref()),
         upstream,
         built_in: match one.kind {
             ResourceKind::Countersign => true,
