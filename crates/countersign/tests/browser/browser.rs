@@ -101,12 +101,12 @@ impl Browser {
         .await;
     }
 
-    /// Goes on in a new tab; the one before is what comes back.
-    pub(crate) async fn new_tab(&self) -> WindowHandle {
+    /// Goes on in a new tab, in which no authenticator is plugged; the one before and the new one are what comes back.
+    pub(crate) async fn new_tab(&self) -> (WindowHandle, WindowHandle) {
         let before = self.driver.window().await.unwrap();
         let tab = self.driver.new_tab().await.unwrap();
-        self.driver.switch_to_window(tab).await.unwrap();
-        before
+        self.back_to(tab.clone()).await;
+        (before, tab)
     }
 
     pub(crate) async fn back_to(&self, tab: WindowHandle) {

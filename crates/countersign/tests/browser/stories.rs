@@ -55,6 +55,15 @@ async fn a_person_enrols_and_opens_applications_each_with_the_proof_that_it_need
     stranger.sign_in().await;
     stranger.see("Nothing was confirmed").await;
     stranger.picture("sign-in").await;
+    // Nobody finds out what is there by knocking: where nothing is, they are asked to sign in too.
+    for place in ["vault", "nowhere"] {
+        stranger.go(&house.at(place, "/")).await;
+        stranger.waits_at_sign_in().await;
+    }
+    stranger.go(&house.at("blog", "/.countersign/sign-in?return=//evil.example/")).await;
+    stranger.waits_at_sign_in().await;
+    stranger.go(&house.at("blog", "/")).await;
+    stranger.see("You are anonymous, at /").await;
     stranger.was_quiet(house.domain).await;
 
     // Not signed in at the application's own host: through sign-in and back to the very place, without a click, because
@@ -82,10 +91,6 @@ async fn a_person_enrols_and_opens_applications_each_with_the_proof_that_it_need
     owner.go(&house.at("blog", "/.countersign/sign-in?return=/news?a=b")).await;
     owner.arrive(&house.at("blog", "/news?a=b")).await;
     owner.see("You are human:owner, at /news?a=b").await;
-    stranger.go(&house.at("blog", "/.countersign/sign-in?return=//evil.example/")).await;
-    stranger.waits_at_sign_in().await;
-    stranger.go(&house.at("blog", "/")).await;
-    stranger.see("You are anonymous, at /").await;
     owner.go(&house.control("/")).await;
     owner.press("Open blog").await;
     owner.see("You are human:owner, at /").await;
@@ -100,9 +105,10 @@ async fn a_person_enrols_and_opens_applications_each_with_the_proof_that_it_need
     owner.press("Go to your applications").await;
     owner.see("Not open at the moment").await;
 
+    let (first, open) = owner.new_tab().await;
     owner.go(&wiki).await;
     owner.uses_application("/team/page?q=a%20b&x=%2F").await;
-    let open = owner.new_tab().await;
+    owner.back_to(first.clone()).await;
 
     // The proof grows old: payroll asks for a fresh one, and then opens at the place that was asked for.
     let payroll = house.at("payroll", "/slips?month=11");
@@ -117,7 +123,6 @@ async fn a_person_enrols_and_opens_applications_each_with_the_proof_that_it_need
     owner.arrive(&payroll).await;
     owner.uses_application("/slips?month=11").await;
     // What was open in the other tab goes on, and its page's own requests pass as before.
-    let step_up = owner.new_tab().await;
     owner.back_to(open).await;
     owner.script("fetch('/').then((answer) => { document.body.dataset.status = answer.status })").await;
     until("the answer to the other tab", async || {
@@ -125,7 +130,7 @@ async fn a_person_enrols_and_opens_applications_each_with_the_proof_that_it_need
     })
     .await;
     assert_eq!(owner.words("#socket").await, "open");
-    owner.back_to(step_up).await;
+    owner.back_to(first).await;
     // And nobody has to do anything for it to end when that proof is too old in its turn.
     owner.is_cut_off().await;
     owner.was_quiet(house.domain).await;
@@ -266,7 +271,7 @@ async fn policies_and_resources_are_changed_with_forms() {
     let owner = house.owner().await;
     owner.go(&house.at("wiki", "/board")).await;
     owner.uses_application("/board").await;
-    let wiki = owner.new_tab().await;
+    let (wiki, console) = owner.new_tab().await;
 
     owner.go(&house.control("/console/policies")).await;
     owner.press("Edit policies").await;
@@ -292,10 +297,9 @@ async fn policies_and_resources_are_changed_with_forms() {
     owner.see("What would change").await;
     owner.see("wiki-is-closed").await;
     owner.picture("policy-review").await;
-    let review = owner.new_tab().await;
     owner.back_to(wiki.clone()).await;
     owner.uses_application("/board").await;
-    owner.back_to(review).await;
+    owner.back_to(console).await;
     owner.press("Publish").await;
     owner.see("The policies are in force").await;
     owner.picture("policies-published").await;
