@@ -26,8 +26,7 @@ impl Authority for Administrator {
     }
 
     fn end(&self, ended: Ended) {
-        self.0.leases.remove(ended.lease);
-        self.count_leases();
+        self.take_out(ended.lease);
         let (cause, by_decision) = match &ended.reason {
             EndReason::Completed => ("completed", None),
             EndReason::Revoked(revocation) => (revocation.cause.name(), revocation.decision),
@@ -58,8 +57,7 @@ impl Administrator {
         if !matches!(judgement.decision, Decision::Allow(_)) {
             enlisted = None;
         }
-        metrics::histogram!("countersign_decision_seconds").record(began.elapsed().as_secs_f64());
-        metrics::counter!("countersign_decisions_total", "effect" => judgement.decision.name()).increment(1);
+        self.0.metrics.decided(&judgement.decision, began.elapsed());
 
         let refusal = self.refusal(id, &judgement);
         let lease = enlisted.as_ref().map(|it| it.live.id);
@@ -91,20 +89,20 @@ impl Administrator {
         id: DecisionId,
         tether: &Tether,
         now: Timestamp,
-    ) -> Result<(Sight, Judgement, Option<Enlisted>), Refusal> {
+    ) -> Result<(Arc<Sight>, Judgement, Option<Enlisted>), Refusal> {
         const ATTEMPTS: usize = 32;
         let mut epoch = self.0.epoch.load(Ordering::SeqCst);
-        let mut sight = self.see(request, now);
+        let (sight, mut proof) = self.see(request, now);
         for _ in 0..ATTEMPTS {
-            let judgement = self.judge(&sight, now);
-            let enlisted = self.live(id, &sight, &judgement, tether, now);
+            let judgement = self.judge(&sight, &proof, now);
+            let enlisted = self.live(id, &sight, &proof, &judgement, tether, now);
             let enlisted = enlisted.map(|live| self.enlist(live, judgement.holds_until));
             let reached = self.0.epoch.load(Ordering::SeqCst);
             if reached == epoch {
                 return Ok((sight, judgement, enlisted));
             }
             epoch = reached;
-            self.see_again(&mut sight, now);
+            proof = self.see_again(&proof, now);
         }
         // The world changes faster than it can be looked at.
         Err(unrecorded(RefusalKind::Overloaded))
@@ -142,7 +140,8 @@ impl Administrator {
     fn live(
         &self,
         decision: DecisionId,
-        sight: &Sight,
+        sight: &Arc<Sight>,
+        proof: &Proof,
         judgement: &Judgement,
         tether: &Tether,
         now: Timestamp,
@@ -153,7 +152,7 @@ impl Administrator {
         let asked = &judgement.asked;
         let mut subjects = SmallVec::from_iter([asked.subject.clone()]);
         subjects.extend(subject.acts_for().cloned());
-        if let Proof::Valid(resolved) = &sight.proof {
+        if let Proof::Valid(resolved) = proof {
             subjects.extend(resolved.owner.clone());
         }
         let view = self.0.world.view();
@@ -169,8 +168,9 @@ impl Administrator {
         Some(Live {
             id: LeaseId::timed(now, rand::random()),
             decision,
-            sight: sight.clone(),
-            principal,
+            sight: Arc::clone(sight),
+            proof: proof.clone(),
+            principal: Arc::new(principal),
             opened: now,
             tether: tether.clone(),
             subjects,
@@ -181,7 +181,7 @@ impl Administrator {
     fn enlist(&self, live: Live, holds_until: Timestamp) -> Enlisted {
         let live = Arc::new(live);
         self.0.leases.enlist(&live, holds_until);
-        self.count_leases();
+        self.0.metrics.leases.increment(1.0);
         Enlisted { administrator: self.clone(), live, recorded: false, admitted: false }
     }
 
@@ -237,9 +237,10 @@ impl Administrator {
         self.record_later(EntryBody::LeaseEnded(ended));
     }
 
-    pub(crate) fn count_leases(&self) {
-        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-        metrics::gauge!("countersign_leases").set(self.0.leases.len() as f64);
+    fn take_out(&self, lease: LeaseId) {
+        if self.0.leases.remove(lease) {
+            self.0.metrics.leases.decrement(1.0);
+        }
     }
 }
 
@@ -265,7 +266,7 @@ struct Enlisted {
 impl Enlisted {
     fn admit(mut self, receipt: Receipt) -> Admission {
         self.admitted = true;
-        Admission::new(self.live.id, self.live.decision, receipt, self.live.principal.clone())
+        Admission::new(self.live.id, self.live.decision, receipt, Arc::clone(&self.live.principal))
     }
 }
 
@@ -274,8 +275,7 @@ impl Drop for Enlisted {
         if self.admitted {
             return;
         }
-        self.administrator.0.leases.remove(self.live.id);
-        self.administrator.count_leases();
+        self.administrator.take_out(self.live.id);
         if self.recorded {
             self.administrator.record_end(self.live.id, self.live.decision, "never-opened", None, (0, 0));
         }

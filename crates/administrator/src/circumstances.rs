@@ -1,6 +1,7 @@
 //! From what an enforcement point saw to a decision: the question is put together from one view of the world, and the
 //! policy engine answers it. Also until when the answer holds. Nothing is recorded or cut here.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,8 +23,9 @@ use crate::{Administrator, Disclosure};
 /// How long a decision stands under a policy that computes with time in a way that tells no instant.
 const CONTINUOUS: Duration = Duration::from_secs(5);
 
-/// What an enforcement point saw, with the credential already exchanged for what it proves: fit to be kept.
-#[derive(Debug, Clone)]
+/// What an enforcement point saw, without the credential: fit to be kept. It never changes; what the credential
+/// [proved](Proof) may.
+#[derive(Debug)]
 pub(crate) struct Sight {
     pub(crate) point: EnforcementPoint,
     pub(crate) device: DeviceEvidence,
@@ -31,13 +33,12 @@ pub(crate) struct Sight {
     pub(crate) resource: Option<ResourceId>,
     pub(crate) address: IpAddr,
     pub(crate) encrypted: bool,
-    pub(crate) http: Option<HttpCircumstances>,
+    pub(crate) http: Option<Arc<HttpCircumstances>>,
     pub(crate) credential_kind: String,
-    pub(crate) proof: Proof,
 }
 
 /// What the credential came to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Proof {
     Valid(Resolved),
     /// It proves nothing: the request is denied, whatever it is for.
@@ -47,7 +48,7 @@ pub(crate) enum Proof {
 }
 
 /// A decision with what it rests on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Judgement {
     pub(crate) asked: Asked,
     pub(crate) decision: Decision,
@@ -63,7 +64,7 @@ impl Administrator {
     /// Exchanges the credential for what it proves. A cookie or a device certificate that proves nothing counts as
     /// none: what needs no proof, such as signing in again, stays open to its bearer, and nothing else does. A bearer
     /// token that proves nothing is refused.
-    pub(crate) fn see(&self, request: AccessRequest, now: Timestamp) -> Sight {
+    pub(crate) fn see(&self, request: AccessRequest, now: Timestamp) -> (Arc<Sight>, Proof) {
         let view = self.0.world.view();
         let rules = self.0.rules.load();
         let AccessRequest { point, credential, device, action, resource, address, encrypted, http } = request;
@@ -85,27 +86,27 @@ impl Administrator {
                 (format!("{}, refused: {fault}", kind(credential)), Proof::Void { subject })
             }
         };
-        let http = http.map(|it| HttpCircumstances { method: it.method, host: it.host, path: it.path });
-        Sight { point, device, action, resource, address, encrypted, http, credential_kind: kind, proof }
+        let http = http.map(|it| HttpCircumstances { method: it.method, host: it.host, path: it.path }).map(Arc::new);
+        let sight = Sight { point, device, action, resource, address, encrypted, http, credential_kind: kind };
+        (Arc::new(sight), proof)
     }
 
-    /// The same sight with its proof as it stands now. What no longer stands is void, not anonymous: whoever was let in
-    /// as somebody is not kept as nobody.
-    pub(crate) fn see_again(&self, sight: &mut Sight, now: Timestamp) {
-        let Proof::Valid(resolved) = &sight.proof else { return };
+    /// The same proof as it stands now. What no longer stands is void, not anonymous: whoever was let in as somebody is
+    /// not kept as nobody.
+    pub(crate) fn see_again(&self, proof: &Proof, now: Timestamp) -> Proof {
+        let Proof::Valid(resolved) = proof else { return proof.clone() };
         let idle = self.0.rules.load().settings.session_idle;
         let standing = self.0.accounts.sessions.standing(resolved, idle, now);
-        let subject = resolved.subject.clone();
-        sight.proof = standing.map_or(Proof::Void { subject }, Proof::Valid);
+        standing.map_or_else(|| Proof::Void { subject: resolved.subject.clone() }, Proof::Valid)
     }
 
     /// Decides on one view of the world and one set of rules.
-    pub(crate) fn judge(&self, sight: &Sight, now: Timestamp) -> Judgement {
+    pub(crate) fn judge(&self, sight: &Sight, proof: &Proof, now: Timestamp) -> Judgement {
         let view = self.0.world.view();
         let rules = self.0.rules.load();
-        let resolved = match &sight.proof {
-            Proof::Valid(resolved) => resolved.clone(),
-            Proof::Void { subject } => Resolved { subject: subject.clone(), ..Resolved::anonymous() },
+        let resolved = match proof {
+            Proof::Valid(resolved) => Cow::Borrowed(resolved),
+            Proof::Void { subject } => Cow::Owned(Resolved { subject: subject.clone(), ..Resolved::anonymous() }),
         };
         let (mut circumstances, mut holds_until) = gather(&view, &rules, sight, &resolved, now);
         holds_until = holds_until.min(resolved.expires);
@@ -121,29 +122,28 @@ impl Administrator {
         let covered =
             |id: &ResourceId| resolved.scope.as_ref().is_none_or(|scope| scope.covers(id, sight.action.class));
 
-        let asked = Asked {
-            subject: resolved.subject,
-            action: sight.action,
-            resource: sight.resource.clone(),
-            session: resolved.session,
-            circumstances,
+        let for_policies = match (proof, subject, resource) {
+            (Proof::Void { .. }, _, _) | (_, None, _) => Err(DenialCause::InvalidCredential),
+            _ if !pinned => Err(DenialCause::InvalidCredential),
+            (_, Some(subject), _) if subject.state == SubjectState::Disabled => Err(DenialCause::SubjectDisabled),
+            _ if !answers => Err(DenialCause::SubjectDisabled),
+            (_, _, None) => Err(DenialCause::UnknownResource),
+            (_, _, Some(resource)) if !covered(&resource.resource.id) => Err(DenialCause::OutOfScope),
+            (_, Some(subject), Some(resource)) => Ok((subject, resource)),
         };
-        let mut shown = None;
-        let decision = match (&sight.proof, subject, resource) {
-            (Proof::Void { .. }, _, _) | (_, None, _) => deny(DenialCause::InvalidCredential),
-            _ if !pinned => deny(DenialCause::InvalidCredential),
-            (_, Some(subject), _) if subject.state == SubjectState::Disabled => deny(DenialCause::SubjectDisabled),
-            _ if !answers => deny(DenialCause::SubjectDisabled),
-            (_, _, None) => deny(DenialCause::UnknownResource),
-            (_, _, Some(resource)) if !covered(&resource.resource.id) => deny(DenialCause::OutOfScope),
-            (_, Some(subject), Some(resource)) => match asked.question() {
-                None => deny(DenialCause::UnknownResource),
-                Some(question) => {
-                    shown = Some((Arc::clone(subject), Arc::clone(resource)));
-                    let slice = Slice { subject: &subject.record, resource: &resource.record };
-                    rules.policies.decide(&slice, &question)
-                }
-            },
+        let (subject, action, session) = (resolved.subject.clone(), sight.action, resolved.session);
+        let (asked, decision, shown) = match for_policies {
+            Err(cause) => {
+                let resource = sight.resource.clone();
+                (Asked { subject, action, resource, session, circumstances }, deny(cause), None)
+            }
+            Ok((person, resource)) => {
+                let slice = Slice { subject: &person.record, resource: &resource.record };
+                let id = resource.resource.id.clone();
+                let question = Question { subject, action, resource: id, session, circumstances };
+                let decision = rules.policies.decide(&slice, &question);
+                (Asked::from(question), decision, Some((Arc::clone(person), Arc::clone(resource))))
+            }
         };
         let policy_set = rules.policies.hash().to_owned();
         Judgement { asked, decision, generation: view.generation, policy_set, holds_until, shown }
@@ -153,7 +153,8 @@ impl Administrator {
     /// counts as used.
     pub fn would_decide(&self, request: AccessRequest) -> Decision {
         let now = self.now();
-        self.judge(&self.see(request, now), now).decision
+        let (sight, proof) = self.see(request, now);
+        self.judge(&sight, &proof, now).decision
     }
 
     /// What would be decided about a question that is put as a whole.
@@ -217,7 +218,8 @@ fn gather(
         Authentication { methods: methods.clone(), at: *at, age: now.since(*at).as_secs() }
     });
     let device = view.evident_device(&sight.device).filter(|record| record.proves(now)).map(|record| {
-        let Assessment { findings, observed, holds_until } = rules.settings.posture.assess(&record.posture(), now);
+        let Assessment { findings, observed, holds_until } =
+            rules.settings.posture.assess_each(|aspect| record.fact(aspect), now);
         change_at(holds_until);
         change_at(record.certificate_expires());
         if let Some(observed) = observed {
@@ -276,7 +278,7 @@ impl Rules {
             now,
             hour: local.hour().unsigned_abs(),
             weekday: local.weekday().to_monday_one_offset().unsigned_abs(),
-            zone: self.settings.time_zone.clone(),
+            zone: Arc::clone(&self.zone_name),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! until its holder drops it. The table decides nothing.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::hash::Hash;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 
 use countersign_lease::{Principal, Tether};
@@ -19,8 +19,10 @@ use crate::world::Touched;
 pub(crate) struct Live {
     pub(crate) id: LeaseId,
     pub(crate) decision: DecisionId,
-    pub(crate) sight: Sight,
-    pub(crate) principal: Principal,
+    pub(crate) sight: Arc<Sight>,
+    /// As it was when the lease was opened.
+    pub(crate) proof: Proof,
+    pub(crate) principal: Arc<Principal>,
     pub(crate) opened: Timestamp,
     pub(crate) tether: Tether,
     /// Everybody whose state it depends on: the subject, who answers for its key, whom an agent acts for.
@@ -38,7 +40,7 @@ pub(crate) struct Leases {
 
 #[derive(Debug, Default)]
 struct Table {
-    live: HashMap<LeaseId, (Arc<Live>, Timestamp)>,
+    live: HashMap<LeaseId, (Arc<Live>, Timestamp), BuildHasherDefault<IdHasher>>,
     by_subject: Index<SubjectId>,
     by_session: Index<SessionId>,
     by_key: Index<KeyId>,
@@ -48,8 +50,28 @@ struct Table {
     alarms: BTreeSet<(Timestamp, LeaseId)>,
 }
 
+type Ids = HashSet<LeaseId, BuildHasherDefault<IdHasher>>;
+
+/// The ids of leases end with random bits, and nobody outside chooses one: they are their own hash.
+#[derive(Debug, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+    fn write_u128(&mut self, bits: u128) {
+        self.0 ^= bits as u64;
+    }
+}
+
 #[derive(Debug)]
-struct Index<K>(HashMap<K, HashSet<LeaseId>>);
+struct Index<K>(HashMap<K, Ids>);
 
 impl<K> Default for Index<K> {
     fn default() -> Self {
@@ -64,7 +86,7 @@ impl<K: Hash + Eq + Clone> Index<K> {
                 leases.insert(lease);
             }
             None => {
-                self.0.insert(key.clone(), HashSet::from([lease]));
+                self.0.insert(key.clone(), Ids::from_iter([lease]));
             }
         }
     }
@@ -84,8 +106,8 @@ impl<K: Hash + Eq + Clone> Index<K> {
 }
 
 impl Live {
-    fn proof(&self) -> (Option<SessionId>, Option<&KeyId>) {
-        match &self.sight.proof {
+    fn session_and_key(&self) -> (Option<SessionId>, Option<&KeyId>) {
+        match &self.proof {
             Proof::Valid(resolved) => (resolved.session, resolved.key.as_ref()),
             Proof::Void { .. } => (None, None),
         }
@@ -100,7 +122,7 @@ impl Leases {
         for subject in &live.subjects {
             table.by_subject.add(subject, id);
         }
-        let (session, key) = live.proof();
+        let (session, key) = live.session_and_key();
         if let Some(session) = session {
             table.by_session.add(&session, id);
         }
@@ -115,14 +137,15 @@ impl Leases {
         self.set_alarm(&mut table, id, holds_until);
     }
 
-    pub(crate) fn remove(&self, id: LeaseId) -> Option<Arc<Live>> {
+    /// Whether it was there.
+    pub(crate) fn remove(&self, id: LeaseId) -> bool {
         let mut table = self.table.lock();
-        let (live, holds_until) = table.live.remove(&id)?;
+        let Some((live, holds_until)) = table.live.remove(&id) else { return false };
         table.alarms.remove(&(holds_until, id));
         for subject in &live.subjects {
             table.by_subject.remove(subject, id);
         }
-        let (session, key) = live.proof();
+        let (session, key) = live.session_and_key();
         if let Some(session) = session {
             table.by_session.remove(&session, id);
         }
@@ -133,7 +156,7 @@ impl Leases {
             table.by_device.remove(device, id);
         }
         table.by_resource.remove(&live.principal.resource, id);
-        Some(live)
+        true
     }
 
     /// The lease was decided again and stands until `holds_until`.
@@ -185,7 +208,7 @@ impl Leases {
 
     pub(crate) fn touched(&self, touched: &Touched) -> Vec<Arc<Live>> {
         let table = self.table.lock();
-        let mut ids: HashSet<LeaseId> = HashSet::new();
+        let mut ids = Ids::default();
         // Whichever is fewer is walked: a group of a million members touches far more subjects than hold leases.
         if touched.subjects.len() > table.live.len() {
             let subjects: HashSet<&SubjectId> = touched.subjects.iter().collect();

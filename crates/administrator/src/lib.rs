@@ -19,7 +19,9 @@ mod inventory_rules;
 mod invitations;
 mod keys;
 mod leases;
+mod metrics;
 mod one_time;
+mod pass;
 mod passkeys;
 mod policies;
 mod record;
@@ -46,6 +48,7 @@ use countersign_store::Store;
 
 use crate::accounts::Accounts;
 use crate::leases::Leases;
+use crate::metrics::Metrics;
 use crate::policies::Rules;
 use crate::record::Recorder;
 use crate::world::World;
@@ -112,6 +115,7 @@ pub(crate) struct Inner {
     pub(crate) accounts: Accounts,
     pub(crate) leases: Leases,
     pub(crate) recorder: Recorder,
+    pub(crate) metrics: Metrics,
     /// Signals, publications and settings are applied one after the other. Decisions never take it.
     pub(crate) order: tokio::sync::Mutex<()>,
     /// Moves after every change that a decision could have seen: world, rules, sessions.

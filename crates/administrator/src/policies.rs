@@ -17,6 +17,7 @@ pub(crate) struct Rules {
     pub(crate) policies: Arc<PolicySet>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) time_zone: TimeZone,
+    pub(crate) zone_name: Arc<str>,
 }
 
 /// Why settings cannot be used.
@@ -45,7 +46,8 @@ impl Rules {
     pub(crate) fn new(policies: Arc<PolicySet>, settings: Arc<Settings>) -> Result<Self, ReconfigureError> {
         let time_zone =
             TimeZone::get(&settings.time_zone).map_err(|_| ReconfigureError::TimeZone(settings.time_zone.clone()))?;
-        Ok(Self { policies, settings, time_zone })
+        let zone_name = Arc::from(settings.time_zone.as_str());
+        Ok(Self { policies, settings, time_zone, zone_name })
     }
 
     /// The first instant after `now` at which the hour, and so perhaps the weekday, is another one.
@@ -90,6 +92,7 @@ impl Administrator {
                 policies: Arc::new(policies),
                 settings: Arc::clone(&former.settings),
                 time_zone: former.time_zone.clone(),
+                zone_name: Arc::clone(&former.zone_name),
             };
             this.replace_rules(rules).await;
             Ok(())

@@ -74,6 +74,8 @@ struct Live {
 
 enum Later {
     Entry(Box<Entry>),
+    /// Made on the thread that writes them.
+    Entries(Box<dyn Iterator<Item = Entry> + Send>),
     Flush(oneshot::Sender<()>),
 }
 
@@ -96,7 +98,15 @@ impl Recorder {
 
     /// For what ends access: it has happened whether or not it can be written.
     pub(crate) fn record_later(&self, entry: Entry) {
-        if self.later.send(Later::Entry(Box::new(entry))).is_err() {
+        self.hand_over(Later::Entry(Box::new(entry)));
+    }
+
+    pub(crate) fn record_all_later(&self, entries: impl Iterator<Item = Entry> + Send + 'static) {
+        self.hand_over(Later::Entries(Box::new(entries)));
+    }
+
+    fn hand_over(&self, later: Later) {
+        if self.later.send(later).is_err() {
             tracing::error!("the recording thread has stopped");
             self.live.broken.send_replace(true);
         }
@@ -179,6 +189,12 @@ fn write_later(ledger: &Ledger, live: &Live, queue: &Receiver<Later>) {
             Later::Entry(entry) => {
                 under_way.push_back((ledger.append(&entry), *entry));
                 finish(&mut under_way, BEHIND);
+            }
+            Later::Entries(entries) => {
+                for entry in entries {
+                    under_way.push_back((ledger.append(&entry), entry));
+                    finish(&mut under_way, BEHIND);
+                }
             }
             Later::Flush(done) => {
                 finish(&mut under_way, 0);

@@ -10,15 +10,12 @@ use std::time::Instant;
 
 use countersign_lease::{Catalog, Revocation, RevocationCause};
 use countersign_ledger::{AppendError, EntryBody};
-use countersign_model::{
-    Decision, DecisionId, DenialCause, Device, KeyId, SessionId, Signal, SignalKind, Subject, Timestamp,
-};
+use countersign_model::{DecisionId, Device, KeyId, SessionId, Signal, SignalKind, Subject};
 use countersign_store::{Change, RiskRecord, StoreError};
 
 use crate::Administrator;
-use crate::authority::decision_entry;
-use crate::circumstances::deny;
 use crate::leases::Live;
+use crate::pass::Pass;
 use crate::world::{Touched, View, WorldError, moved, taking};
 
 /// Why a signal was not applied. Nothing of it is in force.
@@ -111,57 +108,28 @@ impl Administrator {
         self.moved();
         let mut leases = self.0.leases.of_session(session);
         leases.retain(|live| asking != Some(live.decision));
-        self.decide_now(&leases, RevocationCause::SessionEnded, Instant::now());
+        self.decide_now(&leases, RevocationCause::SessionEnded);
     }
 
     pub(crate) fn key_changed(&self, key: &KeyId) {
         self.moved();
-        self.decide_now(&self.0.leases.of_key(key), RevocationCause::SessionEnded, Instant::now());
+        self.decide_now(&self.0.leases.of_key(key), RevocationCause::SessionEnded);
     }
 
     /// Decides these again, and cuts those that are no longer granted. Gives way now and then: ten thousand of them take
     /// a while.
     pub(crate) async fn decide_again(&self, leases: Vec<Arc<Live>>, cause: RevocationCause) {
-        const AT_ONCE: usize = 64;
-        let began = Instant::now();
+        const AT_ONCE: usize = 512;
+        let mut pass = Pass::new(self, cause);
         for some in leases.chunks(AT_ONCE) {
-            self.decide_now(some, cause, began);
+            some.iter().for_each(|live| pass.decide(live));
             tokio::task::yield_now().await;
         }
     }
 
-    pub(crate) fn decide_now(&self, leases: &[Arc<Live>], cause: RevocationCause, began: Instant) {
-        let now = self.now();
-        for live in leases {
-            self.decide_lease(live, cause, now, began);
-        }
-    }
-
-    fn decide_lease(&self, live: &Live, cause: RevocationCause, now: Timestamp, began: Instant) {
-        if live.tether.is_cut() {
-            return;
-        }
-        let mut sight = live.sight.clone();
-        self.see_again(&mut sight, now);
-        let mut judgement = self.judge(&sight, now);
-        // Whoever comes from another device now than when it was opened is not who was admitted.
-        let device = judgement.asked.circumstances.device.as_ref().map(|device| &device.id);
-        if matches!(judgement.decision, Decision::Allow(_)) && device != live.principal.device.as_ref() {
-            judgement.decision = deny(DenialCause::InvalidCredential);
-        }
-        if matches!(judgement.decision, Decision::Allow(_)) {
-            // Time that has been used up has to move on, or the same instant would come again and again.
-            let next = judgement.holds_until.max(Timestamp::from_millis(now.millis() + 1));
-            self.0.leases.hold(live.id, next);
-            return;
-        }
-        let id = DecisionId::timed(now, rand::random());
-        let message = message(cause, &judgement.decision);
-        // Cut first, recorded after: a disk that hesitates keeps nothing open.
-        if self.cut(live, Revocation { cause, at: now, decision: Some(id), message }, began) {
-            let entry = decision_entry(id, &sight, judgement, None, Some(live.decision));
-            self.record_later(EntryBody::Decision(Box::new(entry)));
-        }
+    fn decide_now(&self, leases: &[Arc<Live>], cause: RevocationCause) {
+        let mut pass = Pass::new(self, cause);
+        leases.iter().for_each(|live| pass.decide(live));
     }
 
     /// Whether this was the first to cut it.
@@ -170,7 +138,7 @@ impl Administrator {
         let first = live.tether.cut(revocation);
         if first {
             metrics::counter!("countersign_revocations_total", "cause" => cause.name()).increment(1);
-            metrics::histogram!("countersign_cause_to_cut_seconds").record(began.elapsed().as_secs_f64());
+            self.0.metrics.cause_to_cut.record(began.elapsed().as_secs_f64());
         }
         first
     }
@@ -195,21 +163,6 @@ impl Administrator {
     /// Runs `work` to its end whether or not the caller waits for it; `None` when the runtime goes down.
     pub(crate) async fn finish<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
         tokio::spawn(work).await.ok()
-    }
-}
-
-fn message(cause: RevocationCause, decision: &Decision) -> String {
-    let why = match cause {
-        RevocationCause::FactChanged => "Something that this access depended on has changed.",
-        RevocationCause::TimePassed => "Something that this access depended on has run out.",
-        RevocationCause::PolicyChanged => "The policy has changed.",
-        RevocationCause::SessionEnded => "The session has ended.",
-        RevocationCause::RecordFailed => "Access cannot be recorded at the moment.",
-        RevocationCause::Shutdown => "The service is stopping.",
-    };
-    match decision {
-        Decision::Challenge(_) => format!("{why} Prove who you are to go on."),
-        Decision::Deny(_) | Decision::Allow(_) => why.to_owned(),
     }
 }
 

@@ -11,6 +11,7 @@ use countersign_store::{Change, Store, StoreError};
 
 use crate::accounts::Accounts;
 use crate::leases::Leases;
+use crate::metrics::Metrics;
 use crate::policies::{ReconfigureError, Rules, published};
 use crate::record::Recorder;
 use crate::world::{FillError, World, WorldError};
@@ -70,6 +71,7 @@ impl Administrator {
             accounts,
             leases: Leases::default(),
             recorder,
+            metrics: Metrics::find(),
             order: tokio::sync::Mutex::new(()),
             epoch: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),

@@ -371,6 +371,41 @@ async fn a_changed_fact_cuts_what_rested_on_it() {
     }
 }
 
+/// One pass over many leases decides a question once, and each is recorded with its own request.
+#[tokio::test]
+async fn leases_share_a_decision_only_where_they_ask_the_same() {
+    let house = House::new().await;
+    let them = &house.administrator;
+    let open = async |path: &str| {
+        let http = HttpRequestFacts { method: "GET".to_owned(), host: HOST.to_owned(), path: path.to_owned() };
+        let asked = AccessRequest { http: Some(http), ..request(Some("ledgerbook"), ActionClass::Read) };
+        house.gate.open(asked).await.unwrap()
+    };
+    let risk = |risk| SignalKind::RiskChanged { subject: alice(), risk, reason: "seen elsewhere".to_owned() };
+    let reads_path = r#"
+@id("own") @owner("test") @review_by("2030-01-01") @remedy("Ask.")
+forbid (principal, action, resource) when { context has http && context.http.path == "/own" && context.risk > 10 };
+"#;
+    them.publish(policies(&format!("{POLICY}{reads_path}"), them.symbols()), None).await.unwrap();
+    let leases = [open("/").await, open("/own").await, open("/").await];
+    house.submit(risk(20)).await;
+    let cut = leases.each_ref().map(|lease| lease.watch().revocation().is_some());
+    assert_eq!(cut, [false, true, false]);
+
+    drop(leases);
+    them.publish(policies(POLICY, them.symbols()), None).await.unwrap();
+    let paths = ["/one", "/two", "/three"];
+    let leases = [open(paths[0]).await, open(paths[1]).await, open(paths[2]).await];
+    house.submit(risk(90)).await;
+    them.0.recorder.flush().await;
+    for (lease, path) in leases.iter().zip(paths) {
+        let by = lease.watch().revocation().unwrap().decision.unwrap();
+        let recorded = decision(them.decision(by).unwrap().unwrap().1);
+        assert_eq!(recorded.supersedes, Some(lease.decision()));
+        assert_eq!(recorded.question.circumstances.http.unwrap().path, path);
+    }
+}
+
 /// Whoever is nobody yet is told the same everywhere, whatever may be disclosed to somebody: sign in.
 #[tokio::test]
 async fn nobody_is_asked_to_sign_in_wherever_they_knock() {

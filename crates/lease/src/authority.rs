@@ -69,12 +69,12 @@ pub struct Admission {
     pub(crate) lease: LeaseId,
     pub(crate) decision: DecisionId,
     pub(crate) receipt: Receipt,
-    pub(crate) principal: Principal,
+    pub(crate) principal: Arc<Principal>,
 }
 
 impl Admission {
-    pub const fn new(lease: LeaseId, decision: DecisionId, receipt: Receipt, principal: Principal) -> Self {
-        Self { lease, decision, receipt, principal }
+    pub fn new(lease: LeaseId, decision: DecisionId, receipt: Receipt, principal: impl Into<Arc<Principal>>) -> Self {
+        Self { lease, decision, receipt, principal: principal.into() }
     }
 }
 

@@ -81,7 +81,7 @@ impl Lease {
         &self.admission.receipt
     }
 
-    pub const fn principal(&self) -> &Principal {
+    pub fn principal(&self) -> &Principal {
         &self.admission.principal
     }
 

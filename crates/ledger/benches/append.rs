@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign_ledger::verify::{Trust, verify_directory};
@@ -30,7 +31,7 @@ const WINDOW: usize = 512;
 /// An entry as the gateway's decisions are, about 900 bytes.
 fn decision(n: u64) -> Entry {
     let at = NOW.plus(Duration::from_micros(n * 10));
-    let fact = |name: &str, value: &str| FactRead { name: name.to_owned(), value: value.to_owned() };
+    let fact = |name: &str, value: &str| FactRead { name: name.to_owned().into(), value: value.to_owned().into() };
     let circumstances = Circumstances {
         authentication: Some(Authentication { methods: [AuthenticationMethod::Passkey].into(), at: NOW, age: 340 }),
         device: Some(DeviceCircumstances {
@@ -45,15 +46,15 @@ fn decision(n: u64) -> Entry {
             zones: ["office".parse().unwrap()].into(),
             encrypted: true,
         },
-        time: TimeCircumstances { now: at, hour: 9, weekday: 1, zone: "Europe/Zurich".to_owned() },
+        time: TimeCircumstances { now: at, hour: 9, weekday: 1, zone: "Europe/Zurich".into() },
         risk: 5,
         grant: None,
         exception: None,
-        http: Some(HttpCircumstances {
+        http: Some(Arc::new(HttpCircumstances {
             method: "GET".to_owned(),
             host: "wiki.example.org".to_owned(),
             path: format!("/pages/{n}"),
-        }),
+        })),
     };
     let reasons = Reasons {
         determining: vec![PolicyReference {

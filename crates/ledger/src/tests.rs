@@ -62,7 +62,7 @@ fn decision(n: u64) -> Entry {
             zones: ["office".parse().unwrap()].into(),
             encrypted: true,
         },
-        time: TimeCircumstances { now: at(n), hour: 9, weekday: 1, zone: "Europe/Zurich".to_owned() },
+        time: TimeCircumstances { now: at(n), hour: 9, weekday: 1, zone: "Europe/Zurich".into() },
         risk: 0,
         grant: None,
         exception: None,

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +33,7 @@ pub struct Circumstances {
     pub risk: u8,
     pub grant: Option<GrantCircumstances>,
     pub exception: Option<ExceptionCircumstances>,
-    pub http: Option<HttpCircumstances>,
+    pub http: Option<Arc<HttpCircumstances>>,
 }
 
 /// How, and when, the subject proved who it is.
@@ -142,7 +143,7 @@ pub struct TimeCircumstances {
     /// 1 (Monday) to 7 (Sunday), in `zone`.
     pub weekday: u8,
     /// IANA name of the organisation's time zone.
-    pub zone: String,
+    pub zone: Arc<str>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

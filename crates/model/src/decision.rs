@@ -1,5 +1,6 @@
 //! What was decided, and why. There is no default that allows, and no decision without reasons.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -135,8 +136,8 @@ pub struct PolicyFault {
 /// A fact by its path in the schema, such as `context.device.compliant`, and its value as it was.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct FactRead {
-    pub name: String,
-    pub value: String,
+    pub name: Cow<'static, str>,
+    pub value: Cow<'static, str>,
 }
 
 /// What would change a decision.

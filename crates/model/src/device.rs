@@ -172,9 +172,18 @@ impl Assessment {
 impl PostureRequirements {
     /// Judges `posture` as of `now`. Total: what is not reported, or too old, or in the wrong shape, has not passed.
     pub fn assess(&self, posture: &Posture, now: Timestamp) -> Assessment {
+        self.assess_each(|aspect| posture.get(&aspect).cloned(), now)
+    }
+
+    /// As [`assess`](Self::assess), for a posture that is kept in another form.
+    pub fn assess_each(
+        &self,
+        reported: impl Fn(PostureAspect) -> Option<Fact<PostureValue>>,
+        now: Timestamp,
+    ) -> Assessment {
         let mut assessment = Assessment { findings: BTreeMap::new(), observed: None, holds_until: Timestamp::FOREVER };
         for (&aspect, requirement) in &self.required {
-            let finding = match posture.get(&aspect) {
+            let finding = match reported(aspect) {
                 None => Some(Finding::Unknown),
                 Some(fact) => match fact.current(now) {
                     None => Some(Finding::Stale),

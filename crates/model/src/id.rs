@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -246,7 +246,8 @@ impl SubjectId {
 
     /// Whoever has not signed in.
     pub fn anonymous() -> Self {
-        Self::new(SubjectKind::Anonymous, Name(Arc::from("anonymous")))
+        static NAME: LazyLock<Name> = LazyLock::new(|| Name(Arc::from("anonymous")));
+        Self::new(SubjectKind::Anonymous, NAME.clone())
     }
 
     pub const fn kind(&self) -> SubjectKind {

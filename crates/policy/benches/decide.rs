@@ -104,7 +104,11 @@ fn circumstances(number: usize) -> Circumstances {
         risk: (number % 30) as u8,
         grant: None,
         exception: None,
-        http: Some(HttpCircumstances { method: "GET".into(), host: "wiki.example.org".into(), path: "/page".into() }),
+        http: Some(Arc::new(HttpCircumstances {
+            method: "GET".into(),
+            host: "wiki.example.org".into(),
+            path: "/page".into(),
+        })),
     }
 }
 

@@ -55,9 +55,9 @@ impl Case {
         let mut attributes = vec![
             ("kind", RestrictedExpr::val(record.kind.name())),
             ("tier", RestrictedExpr::val(record.tier.name())),
-            ("readers", entities(view.symbols, &record.readers)?),
-            ("writers", entities(view.symbols, &record.writers)?),
-            ("administrators", entities(view.symbols, &record.administrators)?),
+            ("readers", entities(view.symbols, &record.readers.symbols)?),
+            ("writers", entities(view.symbols, &record.writers.symbols)?),
+            ("administrators", entities(view.symbols, &record.administrators.symbols)?),
         ];
         push(&mut attributes, "segment", record.segment.map(|segment| entity(view.symbols, segment)).transpose()?);
         push(&mut attributes, "owner", record.owner.map(|owner| entity(view.symbols, owner)).transpose()?);
@@ -198,7 +198,7 @@ fn context(view: &View<'_>) -> Result<Context, String> {
             ("now", instant(from.time.now)?),
             ("hour", RestrictedExpr::val(i64::from(from.time.hour))),
             ("weekday", RestrictedExpr::val(i64::from(from.time.weekday))),
-            ("zone", RestrictedExpr::val(from.time.zone.as_str())),
+            ("zone", RestrictedExpr::val(&*from.time.zone)),
         ])?),
     );
     push(&mut context, "risk", Some(RestrictedExpr::val(i64::from(from.risk))));

@@ -1,6 +1,7 @@
 //! The decision. Default deny; a forbid wins over every permit; a forbid that fails denies, where Cedar alone would
 //! skip it. Total and pure: the same slice and question always get the same decision.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use countersign_model::{
@@ -173,11 +174,11 @@ impl PolicySet {
             }
         }
         let show = |fact: Fact| FactRead {
-            name: fact.path().to_owned(),
+            name: Cow::Borrowed(fact.path()),
             value: match view.read(fact.slot()) {
                 Ok(Some(value)) => value.show(view.symbols),
-                Ok(None) => "absent".to_owned(),
-                Err(_) => if view.has(fact.slot()) == Ok(true) { "present" } else { "absent" }.to_owned(),
+                Ok(None) => Cow::Borrowed("absent"),
+                Err(_) => Cow::Borrowed(if view.has(fact.slot()) == Ok(true) { "present" } else { "absent" }),
             },
         };
         Reasons {

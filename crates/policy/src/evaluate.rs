@@ -165,15 +165,21 @@ fn within<'a>(root: Root, of: Value<'a>, facts: &impl Facts<'a>) -> Result<bool,
     };
     match of {
         Value::Entity(group) => one(group),
-        // Cedar refuses a set with anything but entities in it before it looks at the first.
-        Value::Set(Set::Entities(groups)) => {
-            for group in groups {
-                if one(*group)? {
-                    return Ok(true);
-                }
+        Value::Set(Set::Groups(of)) => {
+            // Whoever asks is in few groups, and a resource may name many.
+            let (own, ancestors) = match root {
+                Root::Principal => (facts.principal(), facts.principal_ancestors()),
+                Root::Resource => (facts.resource(), facts.resource_ancestors()),
+                Root::Context => return Err(Uncovered),
+            };
+            let mut among = std::iter::once(&own).chain(ancestors);
+            if among.any(|entity| *entity != Symbol::UNKNOWN && of.symbols.binary_search(entity).is_ok()) {
+                return Ok(true);
             }
-            Ok(false)
+            // It sorts last.
+            if of.symbols.last() == Some(&Symbol::UNKNOWN) { Err(Uncovered) } else { Ok(false) }
         }
+        // Cedar refuses a set with anything but entities in it before it looks at the first.
         Value::Set(Set::Constants(groups)) => {
             let mut found = false;
             for group in groups {

@@ -5,6 +5,7 @@
 use countersign_model::{GroupId, Resource, ResourceKind, Subject, SubjectId, SubjectKind, Tier};
 
 use crate::symbols::{Symbol, Symbols};
+use crate::value::show_entities;
 
 /// One subject or one resource, interned in the world's [`Symbols`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +35,18 @@ pub(crate) struct ResourceRecord {
     pub(crate) tier: Tier,
     pub(crate) segment: Option<Symbol>,
     pub(crate) owner: Option<Symbol>,
-    pub(crate) readers: Box<[Symbol]>,
-    pub(crate) writers: Box<[Symbol]>,
-    pub(crate) administrators: Box<[Symbol]>,
+    pub(crate) readers: Groups,
+    pub(crate) writers: Groups,
+    pub(crate) administrators: Groups,
+}
+
+/// The groups that a resource names for something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Groups {
+    /// Sorted.
+    pub(crate) symbols: Box<[Symbol]>,
+    /// As a person reads it. Every decision that looks at them shows all of them, and their names never change.
+    pub(crate) shown: Box<str>,
 }
 
 /// The part of the world that one decision needs. Validation to level 1 proves that no policy looks further.
@@ -64,8 +74,10 @@ fn human(symbols: &Symbols, id: Option<&SubjectId>) -> Option<Symbol> {
     id.filter(|id| id.kind() == SubjectKind::Human).map(|id| subject_symbol(symbols, id))
 }
 
-pub(crate) fn group_set(symbols: &Symbols, groups: &[GroupId]) -> Box<[Symbol]> {
-    sorted(groups.iter().map(|group| symbols.intern("Group", group.as_str())).collect())
+fn group_set(symbols: &Symbols, groups: &[GroupId]) -> Groups {
+    let groups = sorted(groups.iter().map(|group| symbols.intern("Group", group.as_str())).collect());
+    let shown = show_entities(&groups, symbols).into_boxed_str();
+    Groups { symbols: groups, shown }
 }
 
 pub(crate) fn sorted(mut symbols: Vec<Symbol>) -> Box<[Symbol]> {

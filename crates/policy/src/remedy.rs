@@ -127,8 +127,9 @@ impl PolicySet {
             return None;
         }
         let mut groups = vec![view.symbols.intern("Group", crate::EVERYONE)];
-        for more in [&self.groups, &view.resource.readers, &view.resource.writers, &view.resource.administrators] {
-            groups.extend_from_slice(more);
+        groups.extend_from_slice(&self.groups);
+        for more in [&view.resource.readers, &view.resource.writers, &view.resource.administrators] {
+            groups.extend_from_slice(&more.symbols);
         }
         Some(SubjectRecord {
             kind: SubjectKind::Human,

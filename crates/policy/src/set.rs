@@ -106,6 +106,13 @@ impl PolicySet {
         &self.time.ages
     }
 
+    /// Whether no answer depends on what an HTTP request asks for, beyond the action and the resource. Of a policy that
+    /// is left to Cedar nobody knows.
+    pub fn ignores_request(&self) -> bool {
+        let request = [Fact::Http, Fact::Method, Fact::Host, Fact::Path];
+        self.infos.iter().all(|info| info.compiled) && !self.read_somewhere.iter().any(|fact| request.contains(fact))
+    }
+
     pub(crate) fn plan(&self, kind: SubjectKind, action: Action) -> Option<&Plan> {
         let kind = SubjectKind::ALL.iter().position(|other| *other == kind)?;
         let at = Action::all().position(|other| other == action)?;

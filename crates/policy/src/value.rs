@@ -1,6 +1,7 @@
 //! The values that a condition computes with, borrowed from the records and the question wherever possible. A subset of
 //! Cedar's: what is missing here (records, decimals) is [`Uncovered`] and left to Cedar's evaluator.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
@@ -10,6 +11,7 @@ use cedar_policy_core::evaluator::RestrictedEvaluator;
 use cedar_policy_core::extensions::Extensions;
 use countersign_model::{AuthenticationMethod, ZoneName};
 
+use crate::records::Groups;
 use crate::symbols::{Symbol, Symbols};
 
 /// The plan cannot tell: an error in the making, or something it does not model. Cedar's evaluator has the last word.
@@ -46,8 +48,7 @@ pub(crate) enum Constant {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Set<'a> {
     Constants(&'a [Constant]),
-    /// Sorted.
-    Entities(&'a [Symbol]),
+    Groups(&'a Groups),
     Zones(&'a BTreeSet<ZoneName>),
     Methods(&'a BTreeSet<AuthenticationMethod>),
 }
@@ -210,13 +211,20 @@ impl<'a> Value<'a> {
     }
 
     /// As a person reads it.
-    pub(crate) fn show(self, symbols: &Symbols) -> String {
-        let mut text = String::new();
-        self.show_into(&mut text, symbols);
-        text
+    pub(crate) fn show(self, symbols: &Symbols) -> Cow<'static, str> {
+        match self {
+            Value::Bool(true) => Cow::Borrowed("true"),
+            Value::Bool(false) => Cow::Borrowed("false"),
+            Value::Text(text) => Cow::Owned(text.to_owned()),
+            Value::Set(Set::Groups(groups)) => Cow::Owned(groups.shown.to_string()),
+            _ => {
+                let mut text = String::new();
+                self.show_into(&mut text, symbols);
+                Cow::Owned(text)
+            }
+        }
     }
 
-    /// Into one text: every decision shows its facts, and a resource may name many groups.
     fn show_into(self, text: &mut String, symbols: &Symbols) {
         // Writing into a `String` does not fail.
         let _ = match self {
@@ -224,14 +232,10 @@ impl<'a> Value<'a> {
             Value::Long(value) => write!(text, "{value}"),
             Value::Text(value) => text.write_str(value),
             Value::Entity(symbol) => {
-                let shown = symbols.with_name(symbol, |kind, id| {
-                    text.push_str(kind);
-                    text.push_str("::\"");
-                    push_escaped(text, id);
-                    text.push('"');
-                });
-                shown.map_or_else(|| text.write_str("an entity that no policy names"), Ok)
+                show_entity(text, symbol, symbols);
+                Ok(())
             }
+            Value::Set(Set::Groups(groups)) => text.write_str(&groups.shown),
             Value::Address(value) => write!(text, "{value}"),
             Value::Instant(value) => write!(text, "{}", countersign_model::Timestamp::from_millis(value)),
             Value::Span(value) => write!(text, "{value} ms"),
@@ -249,6 +253,31 @@ impl<'a> Value<'a> {
     }
 }
 
+/// A set of entities as [`Value::show`] writes it.
+pub(crate) fn show_entities(entities: &[Symbol], symbols: &Symbols) -> String {
+    let mut text = "[".to_owned();
+    for (at, entity) in entities.iter().enumerate() {
+        if at > 0 {
+            text.push_str(", ");
+        }
+        show_entity(&mut text, *entity, symbols);
+    }
+    text.push(']');
+    text
+}
+
+fn show_entity(text: &mut String, entity: Symbol, symbols: &Symbols) {
+    let shown = symbols.with_name(entity, |kind, id| {
+        text.push_str(kind);
+        text.push_str("::\"");
+        push_escaped(text, id);
+        text.push('"');
+    });
+    if shown.is_none() {
+        text.push_str("an entity that no policy names");
+    }
+}
+
 fn push_escaped(text: &mut String, id: &str) {
     let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\');
     if id.bytes().all(plain) {
@@ -262,7 +291,7 @@ impl<'a> Set<'a> {
     pub(crate) fn is_empty(self) -> bool {
         match self {
             Set::Constants(values) => values.is_empty(),
-            Set::Entities(values) => values.is_empty(),
+            Set::Groups(groups) => groups.symbols.is_empty(),
             Set::Zones(values) => values.is_empty(),
             Set::Methods(values) => values.is_empty(),
         }
@@ -283,7 +312,7 @@ impl<'a> Set<'a> {
         }
         match self {
             Set::Constants(values) => first(values, |value: &'a Constant| test(value.view())),
-            Set::Entities(values) => first(values, |value: &'a Symbol| test(Value::Entity(*value))),
+            Set::Groups(groups) => first(&groups.symbols, |value: &'a Symbol| test(Value::Entity(*value))),
             Set::Zones(values) => first(values, |value: &'a ZoneName| test(Value::Text(value.as_str()))),
             Set::Methods(values) => first(values, |value: &'a AuthenticationMethod| test(Value::Text(value.name()))),
         }
@@ -291,7 +320,7 @@ impl<'a> Set<'a> {
 
     pub(crate) fn contains(self, wanted: Value<'_>) -> Result<bool, Uncovered> {
         match (self, wanted) {
-            (Set::Entities(values), Value::Entity(symbol)) => Ok(values.binary_search(&symbol).is_ok()),
+            (Set::Groups(groups), Value::Entity(symbol)) => Ok(groups.symbols.binary_search(&symbol).is_ok()),
             _ => self.any(|value| value.equals(wanted)),
         }
     }

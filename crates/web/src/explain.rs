@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use countersign_administrator::Disclosure;
 use countersign_model::{
@@ -71,10 +72,12 @@ pub(crate) async fn could_open(site: &Site, caller: &Caller, id: &str) -> Result
 }
 
 fn decide(site: &Site, caller: &Caller, circumstances: &Circumstances, resource: &Resource) -> Decision {
-    let http = resource.routes.first().map(|route| HttpCircumstances {
-        method: "GET".to_owned(),
-        host: route.host.clone(),
-        path: route.path_prefix.clone(),
+    let http = resource.routes.first().map(|route| {
+        Arc::new(HttpCircumstances {
+            method: "GET".to_owned(),
+            host: route.host.clone(),
+            path: route.path_prefix.clone(),
+        })
     });
     site.administrator().explain(&Question {
         subject: caller.principal.subject.clone(),
@@ -150,7 +153,7 @@ pub(crate) fn answer(site: &Site, asked: wire::Question) -> Result<wire::Explana
         now,
         hour: instant.hour().unsigned_abs(),
         weekday: instant.weekday().to_monday_one_offset().unsigned_abs(),
-        zone: settings.time_zone.clone(),
+        zone: settings.time_zone.as_str().into(),
     };
     let risk = administrator.risk(&asked.subject).unwrap_or(0);
     let circumstances = Circumstances {

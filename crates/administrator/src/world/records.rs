@@ -162,6 +162,10 @@ impl DeviceRecord {
         self.posture.iter().map(|packed| (packed.aspect, packed.fact())).collect()
     }
 
+    pub(crate) fn fact(&self, aspect: PostureAspect) -> Option<Fact<PostureValue>> {
+        self.posture.iter().find(|packed| packed.aspect == aspect).map(PackedFact::fact)
+    }
+
     pub(crate) const fn id(&self) -> &DeviceId {
         &self.id
     }

@@ -22,16 +22,17 @@ pub(crate) struct Trie<T> {
     hasher: RandomState,
 }
 
-/// 64 ways per level: a million records are four levels deep.
+/// 64 ways per level: a million records are four levels deep. A node lies in its parent's slot and only its own slots
+/// lie elsewhere: in a large world each level of a look-up waits for the memory once.
 struct Node<T> {
     /// Which of the 64 slots are there. In a bucket, below the last bit of the hash, it says nothing.
     present: u64,
-    slots: Box<[Slot<T>]>,
+    slots: Arc<[Slot<T>]>,
 }
 
 enum Slot<T> {
     Leaf(Arc<T>),
-    Branch(Arc<Node<T>>),
+    Branch(Node<T>),
 }
 
 // Derived, these would ask the records to be `Clone`.
@@ -43,7 +44,7 @@ impl<T> Clone for Trie<T> {
 
 impl<T> Clone for Node<T> {
     fn clone(&self) -> Self {
-        Self { present: self.present, slots: self.slots.clone() }
+        Self { present: self.present, slots: Arc::clone(&self.slots) }
     }
 }
 
@@ -51,7 +52,7 @@ impl<T> Clone for Slot<T> {
     fn clone(&self) -> Self {
         match self {
             Self::Leaf(leaf) => Self::Leaf(Arc::clone(leaf)),
-            Self::Branch(branch) => Self::Branch(Arc::clone(branch)),
+            Self::Branch(branch) => Self::Branch(branch.clone()),
         }
     }
 }
@@ -63,7 +64,7 @@ const BUCKET: u32 = 60;
 
 impl<T> Node<T> {
     fn empty() -> Self {
-        Self { present: 0, slots: Box::default() }
+        Self { present: 0, slots: Arc::new([]) }
     }
 
     /// The position of the slot for `hash` at this level, and whether it is there.
@@ -74,19 +75,16 @@ impl<T> Node<T> {
     }
 
     fn insert_slot(&mut self, index: usize, slot: Slot<T>) {
-        let mut slots = Vec::with_capacity(self.slots.len() + 1);
-        let mut old = std::mem::take(&mut self.slots).into_vec().into_iter();
-        slots.extend(old.by_ref().take(index));
-        slots.push(slot);
-        slots.extend(old);
-        self.slots = slots.into_boxed_slice();
+        let (before, after) = self.slots.split_at_checked(index).unwrap_or((&self.slots, &[]));
+        self.slots = before.iter().cloned().chain([slot]).chain(after.iter().cloned()).collect();
     }
 
     fn remove_slot(&mut self, index: usize) -> Option<Slot<T>> {
-        let mut slots = std::mem::take(&mut self.slots).into_vec();
-        let removed = (index < slots.len()).then(|| slots.remove(index));
-        self.slots = slots.into_boxed_slice();
-        removed
+        let (before, rest) = self.slots.split_at_checked(index)?;
+        let (removed, after) = rest.split_first()?;
+        let removed = removed.clone();
+        self.slots = before.iter().chain(after).cloned().collect();
+        Some(removed)
     }
 }
 
@@ -146,7 +144,7 @@ impl<T: Keyed> Trie<T> {
 /// Whether the key is new.
 fn put<T: Keyed>(node: &mut Node<T>, hasher: &RandomState, hash: u64, shift: u32, record: Arc<T>) -> bool {
     if shift >= BUCKET {
-        for slot in &mut node.slots {
+        for slot in Arc::make_mut(&mut node.slots) {
             if let Slot::Leaf(leaf) = slot
                 && leaf.key() == record.key()
             {
@@ -163,8 +161,8 @@ fn put<T: Keyed>(node: &mut Node<T>, hasher: &RandomState, hash: u64, shift: u32
         node.insert_slot(index, Slot::Leaf(record));
         return true;
     }
-    match node.slots.get_mut(index) {
-        Some(Slot::Branch(branch)) => put(Arc::make_mut(branch), hasher, hash, shift + BITS, record),
+    match Arc::make_mut(&mut node.slots).get_mut(index) {
+        Some(Slot::Branch(branch)) => put(branch, hasher, hash, shift + BITS, record),
         Some(slot @ Slot::Leaf(_)) => {
             let Slot::Leaf(leaf) = slot else { return false };
             if leaf.key() == record.key() {
@@ -175,7 +173,7 @@ fn put<T: Keyed>(node: &mut Node<T>, hasher: &RandomState, hash: u64, shift: u32
             let mut branch = Node::empty();
             put(&mut branch, hasher, hasher.hash_one(other.key()), shift + BITS, other);
             put(&mut branch, hasher, hash, shift + BITS, record);
-            *slot = Slot::Branch(Arc::new(branch));
+            *slot = Slot::Branch(branch);
             true
         }
         None => false,
@@ -188,11 +186,11 @@ fn remove<T: Keyed>(node: &mut Node<T>, hash: u64, shift: u32, key: &T::Key) -> 
         return leaf(node.remove_slot(index));
     }
     let (bit, index, true) = node.place(hash, shift) else { return None };
-    match node.slots.get_mut(index)? {
+    match Arc::make_mut(&mut node.slots).get_mut(index)? {
         Slot::Leaf(leaf) if leaf.key() != key => return None,
         Slot::Leaf(_) => {}
         Slot::Branch(branch) => {
-            let removed = remove(Arc::make_mut(branch), hash, shift + BITS, key)?;
+            let removed = remove(branch, hash, shift + BITS, key)?;
             if !branch.slots.is_empty() {
                 return Some(removed);
             }

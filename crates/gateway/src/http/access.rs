@@ -54,7 +54,7 @@ impl Access {
         self.lease.decision()
     }
 
-    pub(super) const fn principal(&self) -> &Principal {
+    pub(super) fn principal(&self) -> &Principal {
         self.lease.principal()
     }
 

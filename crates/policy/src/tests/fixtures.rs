@@ -134,15 +134,15 @@ pub(super) fn circumstances() -> Circumstances {
             zones: BTreeSet::new(),
             encrypted: true,
         },
-        time: TimeCircumstances { now: NOON, hour: 12, weekday: 3, zone: "Europe/Berlin".to_owned() },
+        time: TimeCircumstances { now: NOON, hour: 12, weekday: 3, zone: "Europe/Berlin".into() },
         risk: 0,
         grant: None,
         exception: None,
-        http: Some(HttpCircumstances {
+        http: Some(Arc::new(HttpCircumstances {
             method: "GET".to_owned(),
             host: "wiki.localhost".to_owned(),
             path: "/".to_owned(),
-        }),
+        })),
     }
 }
 

@@ -291,7 +291,7 @@ impl From<&model::Decision> for Explanation {
             policy: PolicyReference::from(&fault.policy),
             message: fault.message.clone(),
         };
-        let fact = |fact: &model::FactRead| FactRead { name: fact.name.clone(), value: fact.value.clone() };
+        let fact = |fact: &model::FactRead| FactRead { name: fact.name.to_string(), value: fact.value.to_string() };
         Self {
             effect,
             cause,
@@ -358,7 +358,7 @@ impl From<&model::Circumstances> for Circumstances {
             encrypted: network.encrypted,
             hour: time.hour,
             weekday: time.weekday,
-            time_zone: time.zone.clone(),
+            time_zone: time.zone.to_string(),
             risk: *risk,
             grant: grant.as_ref().map(|grant| grant.id),
             http: http.as_ref().map(|http| Http {
