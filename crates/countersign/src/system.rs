@@ -125,7 +125,8 @@ impl System {
         let gateway = gateway::Gateway::on(sockets, gate, parts, signer, gateway_settings)?;
         let addresses = gateway.addresses();
 
-        apply_inventory(&administrator, &directory, &configuration.inventory).await?;
+        // Whether an owner can sign in is not said here: whoever starts the system says it, with the way in.
+        let _unsaid = apply_inventory(&administrator, &directory, &configuration.inventory).await?;
 
         let running = Running {
             process: std::process::id(),
@@ -413,24 +414,23 @@ fn parts(administrator: Administrator, settings: web::Settings) -> gateway::Part
 }
 
 /// Puts the file's inventory into force. A file without one leaves alone what `apply` put, unless the inventory came
-/// from the file before: what is taken out of the file is taken out of the world, across a restart too.
+/// from the file before: what is taken out of the file is taken out of the world, across a restart too. Returns what
+/// deserves attention.
 async fn apply_inventory(
     administrator: &Administrator,
     directory: &DataDirectory,
     inventory: &Inventory,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<String>> {
     let marker = directory.root().join("inventory-from-file");
     if *inventory == Inventory::default() && !marker.exists() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let report = administrator
         .apply(bundle(inventory), &configuration_actor()?, false)
         .await
         .context("the resources, subjects and groups of the configuration cannot be put into force")?;
-    for warning in report.warnings {
-        tracing::warn!("{warning}");
-    }
-    crate::data_directory::replace(&marker, b"")
+    crate::data_directory::replace(&marker, b"")?;
+    Ok(report.warnings)
 }
 
 /// The inventory as the administrator takes it.
@@ -441,5 +441,8 @@ pub fn bundle(inventory: &Inventory) -> Bundle {
 
 /// Puts an inventory that a file was read for into force again.
 pub async fn reapply(system: &System, inventory: &Inventory) -> anyhow::Result<()> {
-    apply_inventory(&system.administrator, &system.directory, inventory).await
+    for warning in apply_inventory(&system.administrator, &system.directory, inventory).await? {
+        tracing::warn!("{warning}");
+    }
+    Ok(())
 }

@@ -28,7 +28,8 @@ pub struct Telemetry {
 impl Telemetry {
     /// To be called once, on the runtime.
     pub fn start(json: bool, otlp: Option<&str>, quiet: bool) -> anyhow::Result<Self> {
-        let level = if quiet { "error" } else { "info" };
+        // The migrations tool tells each start what it has nothing to do for.
+        let level = if quiet { "error" } else { "info,refinery_core=warn" };
         let filter = EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| EnvFilter::new(level));
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
         let lines = if json {

@@ -155,6 +155,7 @@ pub(super) async fn ledger(
     let ledger = system.ledger().clone();
     tokio::task::spawn_blocking(move || ledger.checkpoint_now()).await??;
     let directory = system.directory().clone();
+    let ledger_files = directory.ledger();
     let key = directory.ledger_key()?.verifier_key(&crate::system::ledger_name(configuration))?;
     let shown = key.to_string();
     let verified =
@@ -167,7 +168,7 @@ pub(super) async fn ledger(
             telling.terminal.paint(Tone::Bad, &format!("the ledger does not hold: {}", verified.faults.join("; ")))
         }
     });
-    telling.line(&telling.terminal.paint(Tone::Quiet, &format!("countersign ledger verify … --key {shown}")));
+    telling.line(&telling.terminal.paint(Tone::Quiet, &format!("countersign ledger verify {} --key {shown}", ledger_files.display())));
     unexpected.extend(verified.faults.iter().cloned());
     Ok(json!({"entries": verified.entries, "verified": verified.faults.is_empty(), "ms": verified.elapsed.as_millis()}))
 }
