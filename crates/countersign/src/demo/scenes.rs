@@ -168,7 +168,11 @@ pub(super) async fn ledger(
             telling.terminal.paint(Tone::Bad, &format!("the ledger does not hold: {}", verified.faults.join("; ")))
         }
     });
-    telling.line(&telling.terminal.paint(Tone::Quiet, &format!("countersign ledger verify {} --key {shown}", ledger_files.display())));
+    telling.line(
+        &telling
+            .terminal
+            .paint(Tone::Quiet, &format!("countersign ledger verify {} --key {shown}", ledger_files.display())),
+    );
     unexpected.extend(verified.faults.iter().cloned());
     Ok(json!({"entries": verified.entries, "verified": verified.faults.is_empty(), "ms": verified.elapsed.as_millis()}))
 }
