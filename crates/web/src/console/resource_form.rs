@@ -245,9 +245,12 @@ async fn put(site: &Site, caller: &Caller, existing: Option<&Resource>, typed: T
         Err(mistakes) => Err(mistakes),
         Ok(resource) => {
             let url = super::resource_url(&resource.id);
+            // The page says which resource it is about.
+            let whose = format!("resource {}: ", resource.id);
+            let said = |mistake: &str| mistake.strip_prefix(&whose).unwrap_or(mistake).to_owned();
             match site.administrator().put_resource(resource, &caller.actor()).await {
                 Ok(()) => Ok(url),
-                Err(ActError::Refused(mistakes)) => Err(mistakes.lines().map(str::to_owned).collect()),
+                Err(ActError::Refused(mistakes)) => Err(mistakes.lines().map(said).collect()),
                 Err(error) => return Err(error.into()),
             }
         }
