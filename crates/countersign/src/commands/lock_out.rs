@@ -171,7 +171,7 @@ fn circumstances(
             zones: zones.clone(),
             encrypted: true,
         },
-        time: TimeCircumstances { now, hour: 12, weekday: 3, zone: "UTC".to_owned() },
+        time: TimeCircumstances { now, hour: 12, weekday: 3, zone: "UTC".into() },
         risk: 0,
         grant: None,
         exception: None,
