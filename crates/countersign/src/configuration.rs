@@ -6,6 +6,7 @@
 
 mod live;
 mod mistake;
+mod policy_test;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use countersign_model::{
 
 pub(crate) use live::{at_start, over};
 pub use mistake::{Mistake, Mistakes};
+pub(crate) use policy_test::{PolicyTest, parse as parse_policy_tests};
 pub(crate) use reader::parse_duration;
 
 use reader::{Findings, Reader, Spanned};

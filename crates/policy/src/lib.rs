@@ -5,27 +5,41 @@
 //! action (`plan.rs`), whose conditions were compiled (`compile.rs`) from the validated policies (`load.rs`) and are
 //! evaluated on interned records (`facts.rs`, `evaluate.rs`); what the plan does not cover is left to Cedar's own
 //! evaluator (`cedar.rs`). After a deny, `remedy.rs` looks for what would change it.
+//!
+//! For whoever writes policies: tests (`trial.rs`), what they cover (`coverage.rs`), the access matrix (`matrix.rs`), lint
+//! (`lint.rs`) and one form for all files (`format.rs`).
 
 mod analysis;
 mod cedar;
 mod compile;
+mod conditions;
 pub mod corpus;
+mod coverage;
 mod decide;
 mod diagnostics;
 mod evaluate;
 mod facts;
+mod format;
+mod lint;
 mod load;
+mod matrix;
 mod plan;
 mod records;
 mod remedy;
 mod set;
 mod symbols;
+mod trial;
 mod value;
 
+pub use coverage::{Coverage, Covered};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity, SourceFile};
+pub use format::format;
+pub use lint::{Finding, KnownNames, RULES, lint};
+pub use matrix::{Change, Matrix};
 pub use records::{Record, Slice};
 pub use set::{PolicyInfo, PolicySet, TimeDependence};
 pub use symbols::Symbols;
+pub use trial::{Considered, Effect, Expectation, NEEDS, Trial, need_name, remedy};
 
 /// What policies may speak about, in Cedar's schema language.
 pub const SCHEMA: &str = include_str!("../schema.cedarschema");

@@ -273,13 +273,22 @@ fn validate(policies: &[Read], schema: &ValidatorSchema, found: &mut Vec<Diagnos
 
 fn compile(policies: &[Read], schema: &ValidatorSchema, symbols: &Symbols) -> Result<Vec<Plan>, String> {
     let mut compiled = Compiled::default();
-    let mut plans = Vec::new();
+    let plan = |environment| {
+        let all = policies.iter().map(|read| &read.policy);
+        Plan::build(all, &environment, symbols, &mut ProductLayout, &mut compiled)
+    };
+    Ok(environments(schema)?.into_iter().map(plan).collect())
+}
+
+/// Every kind of request, in the order of `SubjectKind::ALL` and `Action::all`.
+pub(crate) fn environments(schema: &ValidatorSchema) -> Result<Vec<Environment>, String> {
+    let mut environments = Vec::new();
     for kind in SubjectKind::ALL {
         for action in Action::all() {
             let action = named("Action", &action.to_string())?;
             let groups = ["access", "read", "write", "administer", "connect"].map(|group| named("Action", group));
             let groups = groups.into_iter().collect::<Result<Vec<_>, _>>()?;
-            let environment = Environment {
+            environments.push(Environment {
                 principal: principal_type(kind)?,
                 action_groups: groups
                     .into_iter()
@@ -289,12 +298,10 @@ fn compile(policies: &[Read], schema: &ValidatorSchema, symbols: &Symbols) -> Re
                     .collect(),
                 action,
                 resource: entity_type("Resource")?,
-            };
-            let all = policies.iter().map(|read| &read.policy);
-            plans.push(Plan::build(all, &environment, symbols, &mut ProductLayout, &mut compiled));
+            });
         }
     }
-    Ok(plans)
+    Ok(environments)
 }
 
 impl Read {

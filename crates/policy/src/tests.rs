@@ -7,6 +7,7 @@
 )]
 //! Tests of the policy engine, by subject.
 
+mod authoring;
 mod corpus;
 mod fixtures;
 mod golden;

@@ -1,4 +1,11 @@
-//! `policy`: checking policies as files, showing those in force, and running Cedar's corpus against this engine.
+//! `policy`: checking policies as files, showing those in force, and running Cedar's corpus against this engine. What
+//! helps whoever writes policies (test, matrix, lint, fmt) is beside it, a file each.
+
+mod annotations;
+mod formatting;
+mod lint;
+mod matrix;
+mod trials;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -10,7 +17,8 @@ use serde_json::{Value, json};
 
 use super::answer::{cell, show};
 use super::{Found, files};
-use crate::command_line::{Global, Policy};
+use crate::command_line::{Global, Policy, PolicyDirectory};
+use crate::configuration::Configuration;
 use crate::control::Control;
 use crate::terminal::{Terminal, Tone};
 use crate::{policies, up};
@@ -38,6 +46,10 @@ pub(super) async fn policy(global: &Global, command: Policy, terminal: &Terminal
             terminal.line(format!("no mistake in {} policies; set {}", set.policies().len(), set.hash()));
             Ok(())
         }
+        Policy::Test(options) => trials::test(global, &options, terminal),
+        Policy::Matrix(options) => matrix::matrix(global, &options, terminal),
+        Policy::Lint(options) => lint::lint(global, &options, terminal),
+        Policy::Fmt(options) => formatting::format(global, &options, terminal),
         Policy::Show { id } => {
             let control = Control::from_options(global, &files::data_directory(global)?)?;
             let answer = control.get("/api/v1/policies").await?;
@@ -105,6 +117,22 @@ pub(super) async fn policy(global: &Global, command: Policy, terminal: &Terminal
             if agrees { Ok(()) } else { Err(Found.into()) }
         }
     }
+}
+
+/// Where the policies are that a command on files is about.
+fn directory(global: &Global, options: &PolicyDirectory) -> anyhow::Result<PathBuf> {
+    if let Some(directory) = &options.directory {
+        return Ok(directory.clone());
+    }
+    let (configuration, file) = up::configuration(global)?;
+    let here = PathBuf::from("policies");
+    Ok(if file.is_none() && here.is_dir() { here } else { configuration.policies_directory() })
+}
+
+/// The configuration, if there is a file of it.
+fn configuration(global: &Global) -> anyhow::Result<Option<Configuration>> {
+    let (configuration, file) = up::configuration(global)?;
+    Ok(file.map(|_| configuration))
 }
 
 /// Overwrites its own line.

@@ -381,7 +381,7 @@ impl Resource {
     }
 }
 
-fn rule(r: Reader<'_>) -> Option<ActionRule> {
+pub(super) fn rule(r: Reader<'_>) -> Option<ActionRule> {
     let classes = ActionClass::ALL.map(|class| (class.name(), class));
     let methods = r.take("methods", list(method));
     let path = r.require("path", path_pattern);

@@ -11,6 +11,7 @@ mod crash;
 mod cut;
 mod devices;
 mod offline;
+mod policy_author;
 mod program;
 mod reload;
 mod running;

@@ -1,0 +1,112 @@
+//! `policy lint`: what is allowed in policies and probably not meant, for people, programmes and code hosts.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context as _;
+use countersign_administrator::{AUDITORS, LOCAL_OPERATOR, OWNERS};
+use countersign_model::{SubjectKind, Timestamp};
+use countersign_policy::{EVERYONE, Finding, KnownNames, Severity};
+use serde_json::json;
+
+use super::annotations::{Annotation, github, gitlab};
+use crate::command_line::{Global, LintFormat, PolicyLint};
+use crate::commands::Found;
+use crate::configuration::Configuration;
+use crate::policies;
+use crate::terminal::{Terminal, Tone};
+
+pub(super) fn lint(global: &Global, options: &PolicyLint, terminal: &Terminal) -> anyhow::Result<()> {
+    let as_of = match &options.as_of {
+        Some(day) => format!("{day}T00:00:00Z")
+            .parse::<Timestamp>()
+            .with_context(|| format!("{day:?} is no date: write such as 2027-01-31"))?,
+        None => Timestamp::from_millis(jiff::Timestamp::now().as_millisecond()),
+    };
+    let known = super::configuration(global)?.as_ref().map(names);
+    let files = policies::read(&super::directory(global, &options.policies)?)?;
+    let found = countersign_policy::lint(files, as_of, known.as_ref());
+    let word = |finding: &Finding| match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    if terminal.json {
+        let shown: Vec<_> = found
+            .iter()
+            .map(|finding| {
+                json!({
+                    "file": finding.file, "line": finding.line, "severity": word(finding), "rule": finding.rule,
+                    "message": finding.message, "help": finding.help,
+                })
+            })
+            .collect();
+        terminal.json(&json!({"findings": shown}))?;
+    } else {
+        match options.format {
+            LintFormat::Github => found.iter().for_each(|finding| terminal.line(github(&annotation(finding)))),
+            LintFormat::Gitlab => terminal.json(&gitlab(found.iter().map(annotation)))?,
+            LintFormat::Human => tell(&found, terminal),
+        }
+    }
+    let fatal = |finding: &Finding| finding.severity == Severity::Error || options.deny.is_some();
+    if found.iter().any(fatal) { Err(Found.into()) } else { Ok(()) }
+}
+
+fn annotation(finding: &Finding) -> Annotation<'_> {
+    Annotation {
+        message: match &finding.help {
+            Some(help) => format!("{} ({help})", finding.message),
+            None => finding.message.clone(),
+        },
+        line: finding.line,
+        error: finding.severity == Severity::Error,
+        title: finding.rule,
+        file: &finding.file,
+    }
+}
+
+fn tell(found: &[Finding], terminal: &Terminal) {
+    for finding in found {
+        let (tone, word) = match finding.severity {
+            Severity::Error => (Tone::Bad, "error"),
+            Severity::Warning => (Tone::Attention, "warning"),
+        };
+        let place = format!("{}:{}", finding.file.display(), finding.line.max(1));
+        terminal.line(format!(
+            "{place}: {} {}",
+            terminal.paint(tone, &format!("{word}[{}]:", finding.rule)),
+            finding.message
+        ));
+        if let Some(help) = &finding.help {
+            terminal.line(terminal.paint(Tone::Quiet, &format!("  {help}")));
+        }
+    }
+    let errors = found.iter().filter(|finding| finding.severity == Severity::Error).count();
+    match found.len() {
+        0 => terminal.line("nothing found"),
+        _ => terminal.note(format!("{errors} errors, {} warnings", found.len() - errors)),
+    }
+}
+
+/// Everything that has a name from the start or by the configuration.
+fn names(configuration: &Configuration) -> KnownNames {
+    let inventory = &configuration.inventory;
+    let mut known = KnownNames::default();
+    let mut put = |kind, names: BTreeSet<String>| {
+        known.names.insert(kind, names);
+    };
+    let built_in = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let groups = inventory.groups.iter().map(|group| group.id.to_string());
+    put("Group", groups.chain(built_in(&[OWNERS, AUDITORS, EVERYONE])).collect());
+    let parts = ["sign-in", "device", "portal", "console", "api", "ledger"].map(|part| format!("countersign-{part}"));
+    put("Resource", inventory.resources.iter().map(|resource| resource.id.to_string()).chain(parts).collect());
+    put("Segment", inventory.segments.iter().map(|segment| segment.id.to_string()).collect());
+    put("Zone", configuration.zones.keys().map(ToString::to_string).chain(built_in(&["loopback"])).collect());
+    for (kind, name) in
+        [(SubjectKind::Human, "Human"), (SubjectKind::Service, "Service"), (SubjectKind::Agent, "Agent")]
+    {
+        let ids = inventory.subjects.iter().map(|subject| &subject.id).filter(|id| id.kind() == kind);
+        let operator = (kind == SubjectKind::Service).then(|| LOCAL_OPERATOR.to_owned());
+        put(name, ids.map(|id| id.name().to_owned()).chain(operator).collect());
+    }
+    known
+}

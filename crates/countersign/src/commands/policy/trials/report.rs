@@ -1,0 +1,236 @@
+//! The result of a run of policy tests: for people, as JSON, and in the forms that continuous integration reads.
+
+use std::fmt::Write as _;
+
+use countersign_model::PolicyRole;
+use countersign_policy::{Coverage, Covered, Effect, PolicySet, need_name, remedy};
+use serde_json::{Value, json};
+
+use super::super::annotations::{Annotation, github, gitlab};
+use super::Outcome;
+use crate::terminal::{Terminal, Tone};
+
+pub(super) struct Run<'a> {
+    pub(super) set: &'a PolicySet,
+    pub(super) outcomes: &'a [Outcome],
+    pub(super) coverage: &'a Coverage<'a>,
+}
+
+const fn role(role: PolicyRole) -> &'static str {
+    match role {
+        PolicyRole::Permit => "permit",
+        PolicyRole::Forbid => "forbid",
+    }
+}
+
+/// What no test has shown.
+fn missing(covered: &Covered) -> Vec<&'static str> {
+    let mut missing = Vec::new();
+    if !covered.made_true {
+        missing.push("true");
+    }
+    if covered.can_be_false && !covered.made_false {
+        missing.push("false");
+    }
+    missing
+}
+
+impl Run<'_> {
+    fn failed(&self) -> impl Iterator<Item = &Outcome> {
+        self.outcomes.iter().filter(|outcome| !outcome.passed())
+    }
+
+    /// Everything about a failure, a line each.
+    fn details(&self, outcome: &Outcome) -> Vec<String> {
+        let mut lines = outcome.unmet.clone();
+        for info in outcome.determining(self.set) {
+            lines.push(format!("decided by {} {} ({}:{})", role(info.role), info.id, info.file.display(), info.line));
+        }
+        if outcome.decision.reasons().determining.is_empty() {
+            lines.push("decided by no policy: nothing permits it".to_owned());
+        }
+        for fact in &outcome.decision.reasons().facts {
+            lines.push(format!("it read {} = {}", fact.name, fact.value));
+        }
+        lines.extend(outcome.hints());
+        lines
+    }
+
+    pub(super) fn tell(&self, terminal: &Terminal, coverage: bool) {
+        for outcome in self.failed() {
+            let head = terminal.paint(Tone::Bad, "failed");
+            terminal.line(format!("{head}  {}  ({})", outcome.test.name, outcome.place()));
+            for line in self.details(outcome) {
+                terminal.line(format!("        {line}"));
+            }
+        }
+        if coverage {
+            for covered in self.coverage.all() {
+                let missing = missing(covered);
+                if missing.is_empty() {
+                    continue;
+                }
+                let what = match &covered.condition {
+                    Some(text) => format!("{}: `{text}` was never {}", covered.policy, missing.join(" nor ")),
+                    None if !covered.made_true => format!("{}: no test made it hold", covered.policy),
+                    None => format!("{}: it held in every test that it was about", covered.policy),
+                };
+                let head = terminal.paint(Tone::Attention, "not covered");
+                terminal.line(format!("{head}  {}:{}  {what}", covered.file.display(), covered.line));
+            }
+        }
+        let failed = self.failed().count();
+        let (possible, seen) = self.coverage.outcomes();
+        let tone = if failed == 0 { Tone::Good } else { Tone::Bad };
+        let summary = format!("{} tests, {failed} failed", self.outcomes.len());
+        terminal.line(format!(
+            "{}; {seen} of {possible} outcomes of policies and conditions covered ({} %)",
+            terminal.paint(tone, &summary),
+            self.coverage.percent()
+        ));
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let tests: Vec<Value> = self.outcomes.iter().map(|outcome| self.test(outcome)).collect();
+        let (possible, seen) = self.coverage.outcomes();
+        let uncovered: Vec<Value> = self
+            .coverage
+            .all()
+            .filter(|covered| !missing(covered).is_empty())
+            .map(|covered| {
+                json!({
+                    "policy": covered.policy, "file": covered.file, "line": covered.line,
+                    "condition": covered.condition, "never": missing(covered),
+                })
+            })
+            .collect();
+        let failed = self.failed().count();
+        json!({
+            "tests": tests,
+            "passed": self.outcomes.len() - failed,
+            "failed": failed,
+            "coverage": {"percent": self.coverage.percent(), "possible": possible, "seen": seen, "missing": uncovered},
+        })
+    }
+
+    fn test(&self, outcome: &Outcome) -> Value {
+        let determining: Vec<Value> = outcome
+            .determining(self.set)
+            .into_iter()
+            .map(|info| json!({"id": info.id, "role": role(info.role), "file": info.file, "line": info.line}))
+            .collect();
+        let remedy = remedy(&outcome.decision);
+        let needs: Vec<String> = remedy.into_iter().flat_map(|remedy| &remedy.needs).map(need_name).collect();
+        json!({
+            "name": outcome.test.name,
+            "file": outcome.test.file,
+            "line": outcome.test.line,
+            "passed": outcome.passed(),
+            "expected": outcome.test.expectation.effect.name(),
+            "got": Effect::of(&outcome.decision).name(),
+            "unmet": outcome.unmet,
+            "determining": determining,
+            "facts": outcome.decision.reasons().facts,
+            "needs": needs,
+            "remedy": remedy.and_then(|remedy| remedy.advice.as_deref()),
+            "hints": if outcome.passed() { Vec::new() } else { outcome.hints() },
+        })
+    }
+
+    /// <https://testanything.org/tap-version-14-specification.html>
+    pub(super) fn tap(&self) -> String {
+        let mut tap = format!("TAP version 14\n1..{}\n", self.outcomes.len());
+        for (outcome, number) in self.outcomes.iter().zip(1..) {
+            let name = one_line(&outcome.test.name).replace('\\', "\\\\").replace('#', "\\#");
+            let word = if outcome.passed() { "ok" } else { "not ok" };
+            let _ = writeln!(tap, "{word} {number} - {name}");
+            if !outcome.passed() {
+                let _ = writeln!(tap, "  ---\n  at: {}\n  message:", quoted(&outcome.place()));
+                for line in self.details(outcome) {
+                    let _ = writeln!(tap, "    - {}", quoted(&line));
+                }
+                tap += "  ...\n";
+            }
+        }
+        tap
+    }
+
+    /// The form of JUnit's reports that continuous integration reads: a suite for each file.
+    pub(super) fn junit(&self) -> String {
+        let mut files: Vec<&std::path::Path> = Vec::new();
+        for outcome in self.outcomes {
+            if !files.contains(&outcome.test.file.as_path()) {
+                files.push(&outcome.test.file);
+            }
+        }
+        let counts = |tests: usize, failed: usize| format!("tests=\"{tests}\" failures=\"{failed}\" errors=\"0\"");
+        let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
+        let _ = writeln!(xml, "<testsuites {}>", counts(self.outcomes.len(), self.failed().count()));
+        for file in files {
+            let of_file = || self.outcomes.iter().filter(|outcome| outcome.test.file == file);
+            let name = xml_text(&file.display().to_string());
+            let failed = of_file().filter(|outcome| !outcome.passed()).count();
+            let _ = writeln!(xml, "  <testsuite name=\"{name}\" {}>", counts(of_file().count(), failed));
+            for outcome in of_file() {
+                let test = xml_text(&outcome.test.name);
+                let line = outcome.test.line;
+                let _ =
+                    write!(xml, "    <testcase classname=\"{name}\" name=\"{test}\" file=\"{name}\" line=\"{line}\"");
+                if outcome.passed() {
+                    xml += "/>\n";
+                    continue;
+                }
+                let message = xml_text(&outcome.unmet.join("; "));
+                let details = xml_text(&self.details(outcome).join("\n"));
+                let _ = writeln!(xml, ">\n      <failure message=\"{message}\">{details}</failure>\n    </testcase>");
+            }
+            xml += "  </testsuite>\n";
+        }
+        xml + "</testsuites>\n"
+    }
+
+    fn annotations(&self) -> impl Iterator<Item = Annotation<'_>> {
+        self.failed().map(|outcome| Annotation {
+            file: &outcome.test.file,
+            line: outcome.test.line,
+            error: true,
+            title: &outcome.test.name,
+            message: self.details(outcome).join("\n"),
+        })
+    }
+
+    pub(super) fn github(&self, terminal: &Terminal) {
+        self.annotations().for_each(|annotation| terminal.line(github(&annotation)));
+        terminal.line(format!("{} tests, {} failed", self.outcomes.len(), self.failed().count()));
+    }
+
+    pub(super) fn gitlab(&self) -> Value {
+        gitlab(self.annotations())
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A double-quoted YAML scalar, which JSON's strings are.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// As text or as an attribute. XML has no place for most control characters.
+fn xml_text(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}') => out.push('\u{FFFD}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
