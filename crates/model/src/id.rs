@@ -11,8 +11,8 @@ use crate::{SubjectKind, Timestamp};
 
 /// A name as people and directories write it: 1 to 256 bytes of UTF-8, no control or bidirectional-override
 /// characters, no white space at either end.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Name(Arc<str>);
 
 /// Why a text is not a [`Name`].
@@ -66,6 +66,14 @@ impl TryFrom<String> for Name {
 impl From<Name> for String {
     fn from(name: Name) -> Self {
         name.0.as_ref().to_owned()
+    }
+}
+
+// Written by hand, as those below: every entry of the ledger holds a dozen identifiers, and `into = "String"` would make
+// a `String` of each.
+impl Serialize for Name {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -153,8 +161,8 @@ named! {
 macro_rules! random {
     ($($(#[$doc:meta])* $type:ident)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
         pub struct $type(u128);
 
         impl $type {
@@ -190,14 +198,14 @@ macro_rules! random {
                 text.parse()
             }
         }
-        impl From<$type> for String {
-            fn from(id: $type) -> Self {
-                id.to_string()
+        impl Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(as_text(&hex(self.0)))
             }
         }
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:032x}", self.0)
+                f.write_str(as_text(&hex(self.0)))
             }
         }
         impl fmt::Debug for $type {
@@ -206,6 +214,19 @@ macro_rules! random {
             }
         }
     )*};
+}
+
+/// The digits of a random identifier.
+fn hex(bits: u128) -> [u8; 32] {
+    let mut digits = [0; 32];
+    for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bits.to_be_bytes()) {
+        *pair = [byte >> 4, byte & 15].map(|half| if half < 10 { b'0' + half } else { b'a' + half - 10 });
+    }
+    digits
+}
+
+fn as_text(digits: &[u8; 32]) -> &str {
+    str::from_utf8(digits).unwrap_or_default()
 }
 
 random! {
@@ -220,8 +241,8 @@ random! {
 }
 
 /// Who or what asks: `human:alice@example.org`, `service:backup`, `agent:planner`, or `anonymous`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct SubjectId {
     kind: SubjectKind,
     name: Name,
@@ -284,9 +305,9 @@ impl TryFrom<String> for SubjectId {
     }
 }
 
-impl From<SubjectId> for String {
-    fn from(id: SubjectId) -> Self {
-        id.to_string()
+impl Serialize for SubjectId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
