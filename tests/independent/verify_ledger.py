@@ -216,6 +216,7 @@ class Log:
     def __init__(self, directory, archive):
         self.directory, self.archive = directory, archive
         self.faults = []
+        self.unread = 0
         try:
             self.archived = int((directory / "archived").read_text())
         except FileNotFoundError:
@@ -250,6 +251,7 @@ class Log:
             data = self.read("entries", n, width)
             if data is None and n < self.archived and tile is not None:
                 leaves += tile
+                self.unread += width
                 continue
             entries = split_bundle(data) if data is not None else None
             if entries is None or len(entries) < width:
@@ -314,6 +316,8 @@ def run(arguments):
         print(f"FAULT: {fault}")
     if not log.faults:
         print(f"{size} entries hold under the checkpoint of {key.name}")
+    if log.unread:
+        print(f"the contents of {log.unread} of {size} entries were not read: they are archived")
     return 1 if log.faults else 0
 
 

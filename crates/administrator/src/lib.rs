@@ -64,7 +64,7 @@ pub use invitations::{BreakInError, InvitationView, break_in_offline};
 pub use keys::{IssuedKey, KeyView, NewKey};
 pub use passkeys::{Ceremony, PasskeyView};
 pub use policies::{PublishError, ReconfigureError};
-pub use record::{EntryFilter, Recorded};
+pub use record::Recorded;
 pub use settings::{Disclosure, Network, ParseNetworkError, Settings};
 pub use sign_in::{SessionFilter, SessionView, SignedIn};
 pub use signals::SignalError;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
 use countersign_ledger::{AppendError, Entry, EntryBody, Ledger, Pending, ReadError, Receipt};
-use countersign_model::{DecisionId, SubjectId};
+use countersign_model::DecisionId;
 use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::Administrator;
@@ -18,43 +18,6 @@ const STREAM: usize = 4096;
 pub struct Recorded {
     pub index: u64,
     pub entry: Entry,
-}
-
-/// Which entries to show. What is absent does not narrow.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EntryFilter {
-    /// As [`EntryBody::name`] writes it.
-    pub kind: Option<String>,
-    pub subject: Option<SubjectId>,
-    /// `allow`, `deny` or `challenge`.
-    pub effect: Option<String>,
-}
-
-impl EntryFilter {
-    pub fn covers(&self, entry: &Entry) -> bool {
-        let decision = match &entry.body {
-            EntryBody::Decision(decision) => Some(decision),
-            _ => None,
-        };
-        self.kind.as_deref().is_none_or(|kind| entry.body.name() == kind)
-            && self.effect.as_deref().is_none_or(|effect| decision.is_some_and(|it| it.decision.name() == effect))
-            && self.subject.as_ref().is_none_or(|subject| subject_of(&entry.body) == Some(subject))
-    }
-}
-
-fn subject_of(body: &EntryBody) -> Option<&SubjectId> {
-    match body {
-        EntryBody::Decision(decision) => Some(&decision.question.subject),
-        EntryBody::SessionStarted { subject, .. } | EntryBody::SessionEnded { subject, .. } => Some(subject),
-        EntryBody::SignInRefused { subject, .. } => subject.as_ref(),
-        EntryBody::Act(act) => Some(&act.by),
-        EntryBody::Signal(signal) => signal.by.as_ref(),
-        EntryBody::PolicyPublished { by, .. } | EntryBody::ConfigurationChanged { by, .. } => by.as_ref(),
-        EntryBody::LeaseEnded(_)
-        | EntryBody::Started { .. }
-        | EntryBody::Stopped { .. }
-        | EntryBody::ShadowDifference { .. } => None,
-    }
 }
 
 #[derive(Debug)]
@@ -218,24 +181,6 @@ impl Administrator {
     /// Entries as they become durable, each once. A receiver that falls behind is told how many it missed.
     pub fn stream(&self) -> broadcast::Receiver<Arc<Recorded>> {
         self.0.recorder.subscribe()
-    }
-
-    /// Up to `limit` entries before index `before` (all, if absent), newest first. Looks at no more than 50,000, so that
-    /// a filter that fits nothing ends too. Reads files: not for an async thread.
-    pub fn recent(
-        &self,
-        filter: &EntryFilter,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<(u64, Entry)>, ReadError> {
-        const LOOK_AT: usize = 50_000;
-        let ledger = &self.0.recorder.ledger;
-        let entries = ledger.scan_back(before.unwrap_or_else(|| ledger.size())).take(LOOK_AT);
-        let fits = |found: &Result<(u64, Entry), ReadError>| match found {
-            Ok((_, entry)) => filter.covers(entry),
-            Err(_) => true,
-        };
-        entries.filter(fits).take(limit).collect()
     }
 
     /// One decision, by its id. Reads files: not for an async thread.

@@ -24,8 +24,8 @@ pub enum ReadError {
     NoCheckpoint,
     #[error(transparent)]
     Checkpoint(#[from] KeyError),
-    #[error("entry {index} is in {file}, which is archived; give the archive directory to read it")]
-    Archived { index: u64, file: String },
+    #[error("entries before {before} are archived: `countersign ledger show --archive DIRECTORY` reads them")]
+    Archived { before: u64 },
     #[error("{file} is missing")]
     Missing { file: String },
     #[error("{file} is not a whole entry bundle")]
@@ -47,11 +47,11 @@ pub(crate) trait Entries: Clone {
 pub(crate) fn fetch_bundle(source: &impl Source, n: u64, width: u16) -> Result<RawBundle, ReadError> {
     let path = LogPath::Entries { n, width };
     let Some(bytes) = fetch_or_full(source, path)? else {
-        let file = path.full().to_string();
-        if n < source.archived()? {
-            return Err(ReadError::Archived { index: n * TILE, file });
+        let archived = source.archived()?;
+        if n < archived {
+            return Err(ReadError::Archived { before: archived.saturating_mul(TILE) });
         }
-        return Err(ReadError::Missing { file });
+        return Err(ReadError::Missing { file: path.full().to_string() });
     };
     let entries: Result<Vec<Box<[u8]>>, _> = bundle::split(&bytes).map(|entry| entry.map(Box::from)).collect();
     match entries {
@@ -150,14 +150,20 @@ pub(crate) fn scan_back<E: Entries>(log: E, before: u64) -> impl Iterator<Item =
 /// How far apart the log's order and its entries' times may be: appends race, but not for longer than this.
 const DISORDER: Duration = Duration::from_secs(10);
 
-/// The entry of one decision. Its id tells when it was made; entries are nearly in the order of their times.
+/// The entry of one decision. Its id tells when it was made; entries are nearly in the order of their times. It is an
+/// error if the entry can only be among those that are archived.
 pub(crate) fn find<E: Entries>(log: &E, id: DecisionId) -> Result<Option<(u64, Entry)>, ReadError> {
-    let at = |index| -> Result<_, ReadError> { Ok(raw(log, index)?.and_then(|bytes| Entry::peek_at(&bytes))) };
     let made = id.made();
+    let earlier = |index| match raw(log, index) {
+        Ok(bytes) => Ok(bytes.and_then(|bytes| Entry::peek_at(&bytes)).is_some_and(|at| at < made)),
+        // What is archived is the oldest.
+        Err(ReadError::Archived { .. }) => Ok(true),
+        Err(error) => Err(error),
+    };
     let (mut low, mut high) = (0, log.size());
     while low < high {
         let middle = low + (high - low) / 2;
-        if at(middle)?.is_some_and(|at| at < made) { low = middle + 1 } else { high = middle }
+        if earlier(middle)? { low = middle + 1 } else { high = middle }
     }
     let text = id.to_string();
     let is_it = |bytes: &[u8]| -> Option<Entry> {

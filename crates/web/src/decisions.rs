@@ -15,24 +15,45 @@ use crate::wire::{DecisionQuery, Effect};
 /// So that a filter that fits nothing ends too; the next page goes on where this one stopped.
 const LOOK_AT: usize = 20_000;
 
-/// One page of decisions, newest first, and where the next one begins. Reads files: not for an async thread.
-pub(crate) fn page(
+/// One page of decisions, newest first.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    pub(crate) rows: Vec<DecisionRow>,
+    /// Where the next page begins.
+    pub(crate) next: Option<u64>,
+    /// Where the list ended because the entries before this index are archived.
+    pub(crate) archived: Option<u64>,
+}
+
+/// Entries before `before`, newest first, down to what is archived: that ends them with the index before which it is.
+pub(crate) fn at_hand(
     ledger: &Ledger,
-    query: &DecisionQuery,
-    limit: usize,
-) -> Result<(Vec<DecisionRow>, Option<u64>), ReadError> {
+    before: u64,
+) -> impl Iterator<Item = Result<Result<(u64, Entry), u64>, ReadError>> + use<> {
+    ledger.scan_back(before).map(|found| match found {
+        Err(ReadError::Archived { before }) => Ok(Err(before)),
+        found => found.map(Ok),
+    })
+}
+
+/// Reads files: not for an async thread.
+pub(crate) fn page(ledger: &Ledger, query: &DecisionQuery, limit: usize) -> Result<Listed, ReadError> {
     let before = query.cursor.as_ref().and_then(|cursor| cursor.parse().ok()).unwrap_or_else(|| ledger.size());
     let mut rows = Vec::new();
     let mut last = None;
-    for (looked_at, found) in ledger.scan_back(before).enumerate() {
-        if rows.len() >= limit || looked_at >= LOOK_AT {
-            return Ok((rows, last));
+    for (looked_at, found) in at_hand(ledger, before).enumerate() {
+        let found = found?;
+        if found.is_ok() && (rows.len() >= limit || looked_at >= LOOK_AT) {
+            return Ok(Listed { rows, next: last, archived: None });
         }
-        let (index, entry) = found?;
+        let (index, entry) = match found {
+            Ok(found) => found,
+            Err(before) => return Ok(Listed { rows, next: None, archived: Some(before) }),
+        };
         last = Some(index);
         rows.extend(row(index, entry).filter(|row| covers(query, row)));
     }
-    Ok((rows, None))
+    Ok(Listed { rows, next: None, archived: None })
 }
 
 /// The entry, if it is a decision.

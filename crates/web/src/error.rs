@@ -31,6 +31,9 @@ pub(crate) enum Fault {
     NotProven(String),
     #[error("prove who you are again first")]
     StepUpNeeded,
+    /// Known to have been there, and moved away.
+    #[error("{0}")]
+    Gone(String),
     #[error("nothing can be recorded at the moment, so nothing is changed")]
     Unavailable,
     #[error("{0}")]
@@ -50,6 +53,7 @@ impl Fault {
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict", "In the way"),
             Self::NotProven(_) => (StatusCode::FORBIDDEN, "not-proven", "Not signed in"),
             Self::StepUpNeeded => (StatusCode::FORBIDDEN, "step-up-needed", "Confirm that it is you"),
+            Self::Gone(_) => (StatusCode::GONE, "gone", "No longer here"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something broke"),
         }
@@ -68,6 +72,7 @@ impl Fault {
             | Self::Conflict(_)
             | Self::NotProven(_)
             | Self::StepUpNeeded
+            | Self::Gone(_)
             | Self::Unavailable => sentence(&self.to_string()),
         }
     }
@@ -183,7 +188,10 @@ impl From<HandOffError> for Fault {
 
 impl From<ReadError> for Fault {
     fn from(error: ReadError) -> Self {
-        Self::Internal(format!("the ledger cannot be read: {error}"))
+        match error {
+            ReadError::Archived { .. } => Self::Gone(error.to_string()),
+            error => Self::Internal(format!("the ledger cannot be read: {error}")),
+        }
     }
 }
 

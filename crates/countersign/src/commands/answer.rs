@@ -1,6 +1,7 @@
 //! Reading the API's answers: pages of a list, cells of a table, ids in addresses.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -42,6 +43,13 @@ pub(super) async fn all(control: &Control, path: &str, most: usize) -> anyhow::R
         }
         let found = page.get("items").and_then(Value::as_array).context("the server's answer is no list")?;
         items.extend(found.iter().cloned());
+        if let Some(before) = page.get("archived").and_then(Value::as_u64) {
+            // Where nobody reads it, there is nobody to tell.
+            let _ = writeln!(
+                std::io::stderr().lock(),
+                "Entries before {before} are archived and not in this list: `countersign ledger show --archive DIRECTORY` reads them."
+            );
+        }
         cursor = page.get("next").and_then(Value::as_str).map(str::to_owned);
         if cursor.is_none() || items.len() >= most {
             return Ok(items);

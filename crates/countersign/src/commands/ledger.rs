@@ -25,6 +25,8 @@ const WITH_ARCHIVE: &str = "Of archived entries --archive says where they are";
 #[derive(Debug)]
 pub(crate) struct Verified {
     pub(crate) entries: u64,
+    /// Of these, those whose contents were not read.
+    pub(crate) archived: u64,
     pub(crate) elapsed: Duration,
     /// What is wrong, and with which entry.
     pub(crate) faults: Vec<String>,
@@ -191,7 +193,7 @@ async fn verify(global: &Global, options: Verify, terminal: &Terminal) -> anyhow
     };
     if terminal.json {
         let ms = verified.elapsed.as_millis();
-        terminal.json(&json!({"verified": verified.faults.is_empty(), "entries": verified.entries, "ms": ms, "faults": verified.faults}))?;
+        terminal.json(&json!({"verified": verified.faults.is_empty(), "entries": verified.entries, "archived": verified.archived, "ms": ms, "faults": verified.faults}))?;
     } else {
         for fault in &verified.faults {
             terminal.line(terminal.paint(Tone::Bad, fault));
@@ -199,6 +201,11 @@ async fn verify(global: &Global, options: Verify, terminal: &Terminal) -> anyhow
         if verified.faults.is_empty() {
             let words = format!("verified: {} entries in {} ms", verified.entries, verified.elapsed.as_millis());
             terminal.line(terminal.paint(Tone::Good, &words));
+        }
+        if verified.archived > 0 {
+            let (archived, entries) = (verified.archived, verified.entries);
+            let words = format!("the contents of {archived} of {entries} entries were not read: they are archived");
+            terminal.line(terminal.paint(Tone::Attention, &words));
         }
     }
     if verified.faults.is_empty() { Ok(()) } else { Err(Found.into()) }
@@ -216,7 +223,7 @@ fn check(source: &impl Source, trust: &Trust, progress: bool) -> anyhow::Result<
         let _ = write!(std::io::stderr(), "\r\x1b[K");
     }
     let faults = report.faults.iter().map(ToString::to_string).collect();
-    Ok(Verified { entries: report.entries, elapsed: began.elapsed(), faults })
+    Ok(Verified { entries: report.entries, archived: report.archived, elapsed: began.elapsed(), faults })
 }
 
 /// Verifies the files of a directory.

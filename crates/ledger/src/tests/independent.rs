@@ -125,6 +125,9 @@ fn it_follows_an_archive() {
     ledger.archive(300, archive.path()).unwrap();
     ledger.close();
     holds(directory.path(), &[]);
+    let unread = "the contents of 256 of";
+    assert!(judge(directory.path(), &[]).1.contains(unread));
+    assert!(!judge(directory.path(), &["--archive", archive.path().to_str().unwrap()]).1.contains(unread));
     holds(directory.path(), &["--archive", archive.path().to_str().unwrap()]);
     edit(archive.path(), "tile/entries/000", |entries| entries[2] = small(1).encode().unwrap());
     found(directory.path(), &["--archive", archive.path().to_str().unwrap()], "entry 2");

@@ -218,7 +218,10 @@ fn archived_entries_are_still_proven() {
     assert_eq!(ledger.archive(SIZE, archive).unwrap().bundles, 2..2);
     assert_eq!(ledger.status().archived, 512);
     assert!(!root.join("tile/entries/000").exists() && archive.join("tile/entries/001").exists());
-    assert!(matches!(ledger.entry(300), Err(ReadError::Archived { .. })));
+    assert!(matches!(ledger.entry(300), Err(ReadError::Archived { before: 512 })));
+    let back: Vec<_> = ledger.scan_back(SIZE).collect();
+    assert_eq!(back.iter().filter(|item| item.is_ok()).count() as u64, SIZE - 512);
+    assert!(matches!(back.last(), Some(Err(ReadError::Archived { before: 512 }))));
     assert!(ledger.prove_inclusion(600).unwrap().check(&verifier()).is_ok());
     assert!(ledger.prove_consistency(3, SIZE).is_ok());
     ledger.close();

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use countersign_administrator::{Actor, Bundle as Estate, PolicyReport, PublishError};
+use countersign_administrator::{Actor, Bundle as Estate, PolicyChange, PolicyReport, PublishError};
 use countersign_model::Source;
 use futures_util::stream;
 use http::header;
@@ -118,6 +118,14 @@ pub(crate) async fn apply(
         let report = publish_kept(&site, files.clone(), &actor, true).await?;
         applied.mistakes.extend(report.mistakes);
         applied.warnings = report.warnings;
+        for PolicyChange { id, before, after } in report.changes {
+            let list = match (before, after) {
+                (None, _) => &mut applied.created,
+                (_, None) => &mut applied.removed,
+                (Some(_), Some(_)) => &mut applied.changed,
+            };
+            list.push(format!("policy {id}"));
+        }
     }
     let dry = dry_run || !applied.mistakes.is_empty();
     let report = administrator.apply(estate.clone(), &actor, true).await?;
@@ -131,9 +139,9 @@ pub(crate) async fn apply(
             publish_kept(&site, files, &actor, false).await?;
         }
     }
-    applied.created = report.created;
+    applied.created.extend(report.created);
     applied.changed.extend(report.changed);
-    applied.removed = report.removed;
+    applied.removed.extend(report.removed);
     applied.unchanged = report.unchanged;
     applied.warnings.extend(report.warnings);
     applied.applied = !dry;

@@ -13,13 +13,14 @@ use countersign_model::DecisionId;
 use futures_util::StreamExt;
 use http::{HeaderMap, header};
 
-use crate::decisions::{self, Heard};
+use crate::decisions::{self, Heard, Listed};
 use crate::error::{Fault, Problem};
 use crate::extract::{Json, Path, Query};
 use crate::guard::Caller;
 use crate::rows::DecisionRow;
 use crate::wire::{
-    Decision, DecisionQuery, Explanation, Inclusion, LedgerStatus, Page, Question, RecordedDecision, Status, StreamItem,
+    Decision, DecisionQuery, Decisions, Explanation, Inclusion, LedgerStatus, Question, RecordedDecision, Status,
+    StreamItem,
 };
 use crate::{Site, explain as ask};
 
@@ -61,18 +62,19 @@ pub(crate) async fn status(State(site): State<Site>, _: Caller) -> axum::Json<St
 
 /// Recorded decisions, newest first.
 #[utoipa::path(get, path = "/api/v1/decisions", tag = "now", params(DecisionQuery),
-    responses((status = 200, body = Page<Decision>), (status = "default", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Decisions), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn decisions(
     State(site): State<Site>,
     _: Caller,
     Query(query): Query<DecisionQuery>,
-) -> Result<axum::Json<Page<Decision>>, Fault> {
+) -> Result<axum::Json<Decisions>, Fault> {
     let limit = super::limit(query.limit)?;
     if query.cursor.as_ref().is_some_and(|cursor| cursor.parse::<u64>().is_err()) {
         return Err(Fault::Malformed("the cursor is none of ours".to_owned()));
     }
-    let (rows, next) = site.read(move |it| decisions::page(it.ledger(), &query, limit)).await??;
-    Ok(axum::Json(Page { items: rows.iter().map(wire).collect(), next: next.map(|next| next.to_string()) }))
+    let Listed { rows, next, archived } = site.read(move |it| decisions::page(it.ledger(), &query, limit)).await??;
+    let next = next.map(|next| next.to_string());
+    Ok(axum::Json(Decisions { items: rows.iter().map(wire).collect(), next, archived }))
 }
 
 /// One decision in full, with the proof that it is in the ledger.

@@ -276,6 +276,8 @@ struct LedgerPage {
     rows: Vec<EntryRow>,
     first: Option<String>,
     next: Option<String>,
+    /// Entries before this index are archived, and the list ends there.
+    archived: Option<u64>,
 }
 
 struct EntryRow {
@@ -337,12 +339,15 @@ pub(super) async fn ledger(
     let found = site
         .read(move |administrator| {
             let ledger = administrator.ledger();
-            ledger.scan_back(before.unwrap_or_else(|| ledger.size())).take(ROWS).collect::<Result<Vec<_>, _>>()
+            let before = before.unwrap_or_else(|| ledger.size());
+            crate::decisions::at_hand(ledger, before).take(ROWS).collect::<Result<Vec<_>, _>>()
         })
         .await??;
+    let archived = found.last().and_then(|one| one.as_ref().err().copied());
+    let found: Vec<(u64, Entry)> = found.into_iter().flatten().collect();
     let ledger = site.administrator().ledger();
     let status = ledger.status();
-    let last = found.last().map(|(index, _)| *index).filter(|index| *index > 0);
+    let last = found.last().map(|(index, _)| *index).filter(|index| *index > 0 && archived.is_none());
     Ok(html(&LedgerPage {
         shell: Shell::new(&caller, "/console/ledger", site.now(), None),
         writable: status.broken.is_none(),
@@ -352,5 +357,6 @@ pub(super) async fn ledger(
         rows: found.iter().map(|(index, entry)| EntryRow::new(*index, entry)).collect(),
         first: before.map(|_| "/console/ledger".to_owned()),
         next: last.map(|index| format!("/console/ledger?before={index}")),
+        archived,
     }))
 }

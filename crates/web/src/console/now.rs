@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ROWS;
 use crate::Site;
-use crate::decisions::{self, Heard};
+use crate::decisions::{self, Heard, Listed};
 use crate::error::{Fault, PageFault};
 use crate::extract::{PagePath, PageQuery};
 use crate::guard::Caller;
@@ -112,8 +112,8 @@ fn last_hour(
 ) -> Result<(Vec<DecisionRow>, bool), countersign_ledger::ReadError> {
     let from = now.minus(Duration::from_secs(MINUTES as u64 * 60));
     let mut rows = Vec::new();
-    for (looked_at, found) in ledger.scan_back(ledger.size()).enumerate() {
-        let (index, entry) = found?;
+    for (looked_at, found) in decisions::at_hand(ledger, ledger.size()).enumerate() {
+        let Ok((index, entry)) = found? else { return Ok((rows, false)) };
         if entry.at <= from {
             break;
         }
@@ -269,6 +269,7 @@ struct DecisionsPage {
     live: Option<String>,
     first: Option<String>,
     next: Option<String>,
+    archived: Option<u64>,
 }
 
 pub(super) async fn decisions(
@@ -277,8 +278,8 @@ pub(super) async fn decisions(
     PageQuery(filters): PageQuery<Filters>,
 ) -> Result<Response, PageFault> {
     const PATH: &str = "/console/decisions";
-    let (rows, next) = match filters.query() {
-        None => (Vec::new(), None),
+    let Listed { rows, next, archived } = match filters.query() {
+        None => Listed::default(),
         Some(query) => site.read(move |it| decisions::page(it.ledger(), &query, ROWS)).await??,
     };
     let live = filters.cursor.is_none().then(|| filters.url("/console/decisions/stream", None));
@@ -289,6 +290,7 @@ pub(super) async fn decisions(
         live,
         first: filters.cursor.is_some().then(|| filters.url(PATH, None)),
         next: next.map(|next| filters.url(PATH, Some(next.to_string()))),
+        archived,
         effect: filters.effect,
         subject: filters.subject,
         resource: filters.resource,

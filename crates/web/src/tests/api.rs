@@ -1,5 +1,7 @@
 //! The API: its description is the golden file, every address in it is served, bodies are taken strictly.
 
+use countersign_ledger::{Entry, EntryBody};
+
 use super::*;
 use crate::wire;
 
@@ -139,4 +141,58 @@ async fn a_decision_comes_with_its_proof_and_a_backup_with_its_bytes() {
     let backup = stage.ask("api", Some(&alice), Method::POST, "/api/v1/backup", None).await;
     assert_eq!(backup.status, StatusCode::OK, "{}", backup.body);
     assert!(backup.body.starts_with("SQLite format 3"));
+}
+
+#[tokio::test]
+async fn what_is_archived_is_said_to_be_and_breaks_nothing() {
+    let stage = stage();
+    let alice = stage.owner("alice").await;
+    let ledger = stage.administrator.ledger();
+    let at = stage.administrator.now();
+    for number in 0..300 {
+        let body = EntryBody::Stopped { node: format!("node {number}") };
+        ledger.append(&Entry { at, body }).await.unwrap();
+    }
+    ledger.checkpoint_now().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    assert_eq!(ledger.archive(ledger.size(), elsewhere.path()).unwrap().entries, 0..256);
+    let listed = stage.get("api", Some(&alice), "/api/v1/decisions?subject=human%3Aalice").await.json();
+    assert_eq!((&listed["archived"], &listed["next"]), (&json!(256), &Value::Null));
+    let path = format!("/api/v1/decisions/{}", alice.decision);
+    let gone = stage.get("api", Some(&alice), &path).await;
+    assert_eq!(gone.status, StatusCode::GONE, "{}", gone.body);
+    assert!(gone.json()["detail"].as_str().unwrap().contains("ntries before 256 are archived"), "{}", gone.body);
+    for (path, says) in [
+        ("/console".to_owned(), false),
+        ("/console/decisions?effect=deny".to_owned(), true),
+        ("/console/decisions?subject=human:nobody".to_owned(), true),
+        ("/console/ledger?before=20".to_owned(), true),
+    ] {
+        let page = stage.get("console", Some(&alice), &path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}: {}", page.body);
+        assert_eq!(page.body.contains("Entries before 256 are archived"), says, "{path}");
+    }
+    let page = stage.get("console", Some(&alice), &format!("/console/decisions/{}", alice.decision)).await;
+    assert_eq!(page.status, StatusCode::GONE);
+}
+
+#[tokio::test]
+async fn applying_names_the_policies_that_differ() {
+    let stage = stage();
+    let alice = stage.owner("alice").await;
+    let mut files = policies();
+    let tiers = files.remove("tiers.cedar").unwrap();
+    files.insert("new.cedar".to_owned(), tiers.replacen("@id(\"", "@id(\"new-", 1));
+    let apply = async |dry_run: bool| {
+        let body = json!({ "policies": files, "dry_run": dry_run });
+        stage.json("api", Some(&alice), Method::POST, "/api/v1/apply", body).await.json()
+    };
+    let named = |answer: &Value, list: &str| -> Vec<String> { serde_json::from_value(answer[list].clone()).unwrap() };
+    let dry = apply(true).await;
+    let (created, removed) = (named(&dry, "created"), named(&dry, "removed"));
+    assert!(created.len() == 1 && created[0].starts_with("policy new-"), "{dry}");
+    assert_eq!(removed, [created[0].replacen("new-", "", 1)], "{dry}");
+    let done = apply(false).await;
+    assert_eq!((done["applied"].clone(), named(&done, "removed")), (json!(true), removed), "{done}");
+    assert_eq!(apply(true).await["removed"], json!([]));
 }

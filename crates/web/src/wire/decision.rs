@@ -152,6 +152,17 @@ pub enum Need {
     },
 }
 
+/// One page of decisions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Decisions {
+    pub items: Vec<Decision>,
+    /// Give it as `cursor` to get the next page; absent on the last one.
+    pub next: Option<String>,
+    /// Entries of the ledger before this index are archived, and the list ends there: `countersign ledger show --archive`
+    /// reads them. Absent where nothing was left out.
+    pub archived: Option<u64>,
+}
+
 /// Where a decision stands in the ledger, and the proof that it does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RecordedDecision {

@@ -331,7 +331,7 @@ pub struct Bundle {
     pub dry_run: bool,
 }
 
-/// What applying a bundle did, or would do. Each thing by its kind and name.
+/// What applying a bundle did, or would do. Each thing by its kind and name; of the policies only what is different.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Applied {
     pub applied: bool,
