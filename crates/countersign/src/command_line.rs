@@ -152,7 +152,7 @@ pub struct Up {
 
 #[derive(Debug, Args)]
 pub struct Demo {
-    /// Stop after the run; fail if anything was not as expected.
+    /// Stop after the run.
     #[arg(long)]
     pub exit: bool,
     /// Do not wait for a human eye between the steps.
@@ -356,12 +356,14 @@ pub enum Device {
         id: DeviceId,
         #[arg(long)]
         owner: SubjectId,
+        /// How long the token works, in whole hours.
         #[arg(long, default_value = "1h")]
         valid: String,
     },
     /// Enrol this device: the key is made here and stays here.
     #[command(
-        after_help = "Example:\n  COUNTERSIGN_DEVICE_TOKEN=… countersign device enroll https://countersign.example.org --ca authority.pem"
+        after_help = "Example:\n  COUNTERSIGN_DEVICE_TOKEN=… countersign device enroll https://countersign.example.org --ca authority.pem\n\n\
+                            authority.pem is in the server's data directory; --ca is needed unless the server has a certificate that this system trusts."
     )]
     Enroll(DeviceEnroll),
     /// Report this device's posture, signed by its key.
@@ -426,7 +428,7 @@ pub enum Key {
 #[derive(Debug, Args)]
 pub struct KeyCreate {
     pub subject: SubjectId,
-    /// The human who answers for the key.
+    /// The human who answers for the key; without it, the owner of the subject.
     #[arg(long)]
     pub owner: Option<SubjectId>,
     /// Only at these resources; without it, at every resource.

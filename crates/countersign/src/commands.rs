@@ -19,7 +19,7 @@ use anyhow::Context as _;
 use clap::CommandFactory as _;
 use hyper::StatusCode;
 
-use crate::command_line::{Command, CommandLine, Key as KeyCommand};
+use crate::command_line::{Command, CommandLine, Decision, Device, Explain, Key as KeyCommand, KeyCreate};
 use crate::configuration::Mistakes;
 use crate::control::{Control, NoServer, Refused};
 use crate::dial::Unreachable;
@@ -74,8 +74,16 @@ const fn listing(command: &Command) -> Option<&'static str> {
         Command::Subject(_) => Some("subject list"),
         Command::Group(_) => Some("group list"),
         Command::Resource(_) => Some("resource list"),
+        Command::Device(Device::Invite { .. }) => Some("subject list"),
         Command::Device(_) => Some("device list"),
+        Command::Key(KeyCommand::Create(KeyCreate { resources, .. })) if !resources.is_empty() => {
+            Some("subject list` or `countersign resource list")
+        }
         Command::Key(KeyCommand::Create(_)) => Some("subject list"),
+        Command::Decision(Decision::Explain(Explain { device: Some(_), .. })) => {
+            Some("subject list`, `countersign resource list` or `countersign device list")
+        }
+        Command::Decision(Decision::Explain(_)) => Some("subject list` or `countersign resource list"),
         Command::Key(_) => Some("key list"),
         Command::Decision(_) => Some("decision list"),
         _ => None,
@@ -94,7 +102,8 @@ fn code(error: &anyhow::Error) -> u8 {
 
 async fn dispatch(line: CommandLine, terminal: &Terminal) -> anyhow::Result<()> {
     let CommandLine { global, command } = line;
-    let control = || -> anyhow::Result<Control> { Control::from_options(&global, &files::data_directory(&global)?) };
+    let control =
+        || -> anyhow::Result<Control> { Control::from_options(&global, &files::data_directory(&global, terminal)?) };
     match command {
         Command::Up(options) => up::up(&global, &options, terminal).await,
         Command::Demo(options) => demo::demo(&options, terminal).await,
@@ -116,7 +125,10 @@ async fn dispatch(line: CommandLine, terminal: &Terminal) -> anyhow::Result<()> 
         Command::BreakIn(options) => break_in::break_in(&global, &options, terminal).await,
         Command::Completions { shell } => {
             let mut command = CommandLine::command();
-            clap_complete::generate(shell, &mut command, "countersign", &mut std::io::stdout());
+            // Into memory first: the generator takes a reader who has gone away for a reason to panic.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "countersign", &mut script);
+            terminal.line(String::from_utf8_lossy(&script).trim_end());
             Ok(())
         }
         Command::Man { directory } => {

@@ -36,6 +36,9 @@ use reader::{Findings, Reader, Spanned};
 /// What `init` writes.
 pub const STARTER: &str = include_str!("starter.toml");
 
+/// Beside the file, where it says nothing else.
+const DATA_DIRECTORY: &str = "countersign-data";
+
 /// Everything the product needs to know, as meant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Configuration {
@@ -271,7 +274,7 @@ impl Meaning<'_> {
             organisation: or(file.organisation, "Countersign".to_owned()),
             node: or(file.node, "local".to_owned()),
             time_zone: or(file.time_zone, "UTC".to_owned()),
-            data_directory: self.path(&or(file.data_directory, "countersign-data".to_owned())),
+            data_directory: self.path(&or(file.data_directory, DATA_DIRECTORY.to_owned())),
             policies: file.policies.map(|path| self.path(&path.value)),
             disclose_remedy: or(file.decisions.disclose_remedy, true),
             shadow_one_in: u32::try_from(or(file.decisions.shadow_one_in, 1000)).unwrap_or(u32::MAX),

@@ -66,6 +66,10 @@ impl Control {
     pub fn from_options(global: &Global, data: &std::path::Path) -> anyhow::Result<Self> {
         let key = std::env::var("COUNTERSIGN_API_KEY").ok().filter(|key| !key.is_empty()).map(CredentialSecret::new);
         if let Some(server) = &global.server {
+            let local = || Self::local(&DataDirectory::existing(data).ok()?).ok().filter(|local| local.is_at(server));
+            if let (None, Some(local)) = (&key, local()) {
+                return Ok(local);
+            }
             let key = key.context(
                 "a server on another machine needs an API key: set COUNTERSIGN_API_KEY (`countersign key create` makes one)",
             )?;
@@ -92,12 +96,24 @@ impl Control {
         Ok(Self { dialler, origin: base.clone(), base, credential, clock: Arc::new(SystemClock) })
     }
 
+    /// Whether `url` means this server, by a name or an address of this machine and the port.
+    fn is_at(&self, url: &str) -> bool {
+        let (Ok(url), Ok(base)) = (url.parse::<Uri>(), self.base.parse::<Uri>()) else { return false };
+        let this_machine = url.host().is_some_and(|host| is_localhost(host) || loopback(host).is_some());
+        this_machine && url.scheme() == base.scheme() && url.port_u16() == base.port_u16()
+    }
+
     /// A server by its URL.
     pub fn remote(url: &str, authorities: &str, key: Option<CredentialSecret>) -> anyhow::Result<Self> {
         let uri: Uri = url.parse().with_context(|| format!("{url:?} is no URL"))?;
         let host = uri.host().with_context(|| format!("{url:?} names no host"))?;
-        let local = host == "localhost" || host.ends_with(".localhost");
-        if uri.scheme_str() != Some("https") && !(uri.scheme_str() == Some("http") && local) {
+        if loopback(host).is_some() {
+            // The gateway goes by names: an address alone says not who is meant.
+            bail!(
+                "{url}: name the control host, such as http://countersign.localhost:8080; `countersign up` prints it"
+            );
+        }
+        if uri.scheme_str() != Some("https") && !(uri.scheme_str() == Some("http") && is_localhost(host)) {
             bail!("{url}: beyond this machine the control host is spoken to over https only");
         }
         let base = crate::dial::origin_of(&uri);
@@ -207,6 +223,14 @@ impl Control {
         }
         Ok(request.body(Full::from(body.unwrap_or_default()))?)
     }
+}
+
+fn is_localhost(host: &str) -> bool {
+    host == "localhost" || host.ends_with(".localhost")
+}
+
+fn loopback(host: &str) -> Option<std::net::IpAddr> {
+    host.trim_matches(['[', ']']).parse().ok().filter(std::net::IpAddr::is_loopback)
 }
 
 /// The certificates to trust for servers elsewhere.

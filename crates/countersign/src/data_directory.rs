@@ -91,6 +91,7 @@ impl DataDirectory {
         self.root.join("ledger")
     }
 
+    /// The internal authority's certificate, for whoever is to trust it. Its key is in `keys`.
     pub fn authority_certificate(&self) -> PathBuf {
         self.root.join("authority.pem")
     }
@@ -142,7 +143,7 @@ impl DataDirectory {
 
     /// The internal authority, for servers' and devices' certificates.
     pub fn authority(&self, now: Timestamp, name: &str) -> anyhow::Result<Authority> {
-        let path = self.root.join("keys/authority.pem");
+        let path = self.root.join("keys/authority-key.pem");
         let authority = match fs::read_to_string(&path) {
             Ok(pem) => Authority::from_pem(&pem).with_context(|| format!("{} cannot be read", path.display()))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -1,6 +1,6 @@
 //! `countersign demo`: the real thing on loopback, with an example organisation and a sample application of each tier,
 //! driven by people, services and devices over HTTP and HTTPS through the public interfaces only. What is shown was
-//! measured in this run; what is not as expected is said, and is the exit code with `--exit`.
+//! measured in this run; what is not as expected is said, and is the exit code.
 
 mod application;
 mod cast;
@@ -97,7 +97,8 @@ pub async fn demo(options: &Demo, terminal: &Terminal) -> anyhow::Result<()> {
             } else if run.unexpected.is_empty() {
                 telling.heading(&format!("Everything was as expected, in {:.1} s", began.elapsed().as_secs_f64()));
             } else {
-                telling.heading("Not as expected:");
+                terminal.line("");
+                terminal.line(terminal.paint(Tone::Bad, "Not as expected:"));
                 for surprise in &run.unexpected {
                     terminal.line(terminal.paint(Tone::Bad, &format!("  {surprise}")));
                 }
@@ -106,7 +107,9 @@ pub async fn demo(options: &Demo, terminal: &Terminal) -> anyhow::Result<()> {
         }
         Err(error) => Err(error),
     };
-    if !options.exit && result.is_ok() && !terminal.json {
+    // A surprise is worth looking around in; it is told, and in the exit code at the end.
+    let ran = result.as_ref().err().is_none_or(|error| error.is::<Found>());
+    if !options.exit && ran && !terminal.json {
         stay(&system, &configuration, telling).await?;
     }
     system.stop().await;

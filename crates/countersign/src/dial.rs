@@ -15,7 +15,7 @@ use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
@@ -49,11 +49,16 @@ impl std::fmt::Debug for ClientIdentity {
 
 /// Nothing answered: the server is not there, or not reachable from here.
 #[derive(Debug, thiserror::Error)]
-#[error("{url} cannot be reached: {reason}. Is Countersign up there (`countersign up`)?")]
+#[error("{url} cannot be reached: {reason}. {advice}")]
 pub struct Unreachable {
     url: String,
     reason: String,
+    advice: &'static str,
 }
+
+const IS_IT_UP: &str = "Is Countersign up there (`countersign up`)?";
+const NAME_THE_AUTHORITY: &str = "Name its authority with --ca FILE (COUNTERSIGN_CA): for Countersign's own it is \
+                                  `authority.pem` in the server's data directory";
 
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -95,7 +100,7 @@ impl Dialler {
             _ => bail!("{url} is neither http nor https"),
         };
         let port = url.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
-        let unreachable = |reason: String| Unreachable { url: origin_of(url), reason };
+        let unreachable = |reason: String| Unreachable { url: origin_of(url), reason, advice: IS_IT_UP };
         let dialled = async {
             let stream = match self.address {
                 Some(address) => TcpStream::connect(SocketAddr::new(address, port)).await,
@@ -112,10 +117,10 @@ impl Dialler {
             }
             let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())?;
             let connector = tokio_rustls::TlsConnector::from(Arc::clone(&self.tls));
-            let stream = connector
-                .connect(name, stream)
-                .await
-                .map_err(|error| unreachable(format!("no encrypted connection: {error}")))?;
+            let stream = connector.connect(name, stream).await.map_err(|error| Unreachable {
+                advice: if of_unknown_authority(&error) { NAME_THE_AUTHORITY } else { IS_IT_UP },
+                ..unreachable(format!("no encrypted connection: {error}"))
+            })?;
             Ok(Box::new(stream) as BoxStream)
         };
         tokio::time::timeout(CONNECT_TIMEOUT, dialled)
@@ -155,6 +160,13 @@ impl Dialler {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn of_unknown_authority(error: &std::io::Error) -> bool {
+    matches!(
+        error.get_ref().and_then(|inner| inner.downcast_ref()),
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer))
+    )
 }
 
 /// `scheme://host:port`, without what may be secret.

@@ -234,6 +234,11 @@ pub fn ledger_name(configuration: &Configuration) -> String {
     format!("{}/ledger", configuration.control_host)
 }
 
+/// The control host's origin as browsers reach it, as far as the configuration says.
+pub fn control_origin(configuration: &Configuration) -> String {
+    Origins::of(configuration).public
+}
+
 /// The control host's origins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Origins {

@@ -10,8 +10,12 @@ use serde::Serialize;
 pub struct Terminal {
     pub json: bool,
     pub colour: bool,
-    width: usize,
+    /// In characters; nothing is cut where nobody's screen is filled.
+    width: Option<usize>,
 }
+
+/// No column becomes narrower than this: room for an instant.
+const NARROWEST: usize = 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -48,9 +52,10 @@ impl Tone {
 
 impl Terminal {
     pub fn new(json: bool) -> Self {
-        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-        Self { json, colour, width: width.unwrap_or(120) }
+        let screen = io::stdout().is_terminal();
+        let colour = screen && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let columns = || std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        Self { json, colour, width: screen.then(|| columns().unwrap_or(120)) }
     }
 
     pub fn paint(&self, tone: Tone, text: &str) -> String {
@@ -103,17 +108,25 @@ impl Table {
 
     fn widths(&self, terminal: &Terminal) -> Vec<usize> {
         let mut widths: Vec<usize> = self.headings.iter().map(|heading| heading.chars().count()).collect();
+        // Prose may be cut; a cell without a space is an id, a name, an address, and of use only as a whole.
+        let mut least = vec![NARROWEST; widths.len()];
         for row in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+            for ((width, least), cell) in widths.iter_mut().zip(&mut least).zip(row) {
+                let length = cell.chars().count();
+                *width = (*width).max(length);
+                if !cell.contains(' ') {
+                    *least = (*least).max(length);
+                }
             }
         }
-        // The widest column gives way until the line fits.
         let gaps = widths.len().saturating_sub(1) * 2;
-        while widths.iter().sum::<usize>() + gaps > terminal.width {
-            match widths.iter_mut().max() {
-                Some(widest) if *widest > 12 => *widest -= 1,
-                _ => break,
+        let room = terminal.width.unwrap_or(usize::MAX);
+        // The widest column that can gives way until the line fits.
+        while widths.iter().sum::<usize>() + gaps > room {
+            let able = widths.iter_mut().zip(&least).filter(|(width, least)| **width > **least);
+            match able.max_by_key(|(width, _)| **width) {
+                Some((widest, _)) => *widest -= 1,
+                None => break,
             }
         }
         widths
@@ -143,3 +156,6 @@ impl Table {
         drawn
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,8 +148,13 @@ async fn greet(system: &System, configuration: &Configuration, up: &Up, terminal
         }));
     }
     terminal.line(terminal.paint(Tone::Strong, "Countersign is up"));
-    terminal.line(format!("  applications  {origin}"));
+    terminal.line(format!("  portal        {origin}  (my applications)"));
     terminal.line(format!("  console       {origin}/console"));
+    // The last of the gateway's listeners, if it is there at all.
+    if let (Some(_), Some(address)) = (configuration.listen.https, system.addresses().last()) {
+        let https = format!("https://{}:{}", configuration.control_host, address.port());
+        terminal.line(format!("  https         {https}  (here devices prove themselves)"));
+    }
     for resource in &configuration.inventory.resources {
         for route in &resource.routes {
             let app = origin.replacen(&configuration.control_host, &route.host, 1);

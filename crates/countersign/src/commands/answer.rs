@@ -59,22 +59,22 @@ pub(super) async fn all(control: &Control, path: &str, most: usize) -> anyhow::R
 
 /// A cell: the value at a pointer, in words.
 pub(super) fn cell(item: &Value, pointer: &str) -> String {
-    match item.pointer(pointer) {
-        None | Some(Value::Null) => "–".to_owned(),
-        Some(Value::String(text)) => short_instant(text),
-        Some(Value::Array(values)) if values.is_empty() => "–".to_owned(),
-        Some(Value::Array(values)) => values
-            .iter()
-            .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-            .collect::<Vec<_>>()
-            .join(", "),
-        Some(Value::Object(map)) if map.is_empty() => "–".to_owned(),
-        Some(Value::Object(map)) => map
-            .iter()
-            .map(|(key, value)| format!("{key} {}", value.as_str().unwrap_or("")))
-            .collect::<Vec<_>>()
-            .join(", "),
-        Some(value) => value.to_string(),
+    words(item.pointer(pointer).unwrap_or(&Value::Null))
+}
+
+/// Lists within a record are told apart from its members by the sign between them.
+fn words(value: &Value) -> String {
+    match value {
+        Value::Null => "–".to_owned(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::String(text) => short_instant(text),
+        Value::Array(values) if values.is_empty() => "–".to_owned(),
+        Value::Array(values) => values.iter().map(words).collect::<Vec<_>>().join(", "),
+        Value::Object(map) if map.is_empty() => "–".to_owned(),
+        Value::Object(map) => {
+            let member = |(key, value): (&String, &Value)| format!("{} {}", key.replace('_', " "), words(value));
+            map.iter().map(member).collect::<Vec<_>>().join("; ")
+        }
     }
 }
 
@@ -123,3 +123,6 @@ pub(super) fn done(terminal: &Terminal, answer: &Value, line: impl AsRef<str>) -
     terminal.line(line);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

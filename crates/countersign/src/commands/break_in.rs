@@ -8,29 +8,29 @@ use countersign_store::SqliteStore;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
+use super::files::data_directory;
 use crate::command_line::{BreakIn, Global};
 use crate::control::{Control, Refused};
 use crate::data_directory::DataDirectory;
-use crate::system::open_ledger;
+use crate::system::{control_origin, open_ledger};
 use crate::terminal::{Terminal, Tone};
 use crate::up;
 
 pub(super) async fn break_in(global: &Global, options: &BreakIn, terminal: &Terminal) -> anyhow::Result<()> {
-    let (configuration, _) = up::configuration(global)?;
-    let directory = DataDirectory::existing(&configuration.data_directory)?;
+    let directory = DataDirectory::existing(&data_directory(global, terminal)?)?;
     if options.subject.kind() != SubjectKind::Human {
         anyhow::bail!("an owner is a human: write human:NAME");
     }
     let link = match directory.lock() {
         // Nobody else has it: the store and the ledger are ours.
         Ok(_lock) => {
+            let (configuration, _) = up::configuration(global)?;
             let store: Arc<dyn countersign_store::Store> = Arc::new(SqliteStore::open(&directory.store())?);
             let ledger = open_ledger(&directory, &configuration)?;
             let link = break_in_offline(&*store, &ledger, options.subject.name(), SystemClock.now())?;
             ledger.close();
-            let origin = directory
-                .running()
-                .map_or_else(|| format!("https://{}", configuration.control_host), |running| running.origin);
+            terminal.note("no server runs: start it (`countersign up`) before the link is opened");
+            let origin = control_origin(&configuration);
             json!({"link": format!("{origin}/invite#{}", link.secret.expose()), "expires": link.expires})
         }
         Err(_) => {

@@ -3,6 +3,7 @@
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
+use super::Found;
 use super::answer::{all, cell, done, query, show};
 use crate::command_line::{Decision, DecisionList, Explain};
 use crate::control::Control;
@@ -55,10 +56,11 @@ pub(super) async fn decision(control: &Control, command: Decision, terminal: &Te
             });
             let answer = control.post("/api/v1/explain", &body).await?;
             if terminal.json {
-                return done(terminal, &answer, "");
+                done(terminal, &answer, "")?;
+            } else {
+                explained(terminal, &answer);
             }
-            explained(terminal, &answer);
-            Ok(())
+            if cell(&answer, "/effect") == "allow" { Ok(()) } else { Err(Found.into()) }
         }
     }
 }

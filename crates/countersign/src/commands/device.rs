@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answer::{all, cell, detail, done, encoded, show};
-use super::files::{data_directory, span};
+use super::files::{data_directory, hours, span};
 use crate::command_line::{Device, DeviceEnroll, DeviceReport, Global};
 use crate::control::{Control, authorities};
 use crate::data_directory::replace;
@@ -25,7 +25,7 @@ struct Enrolled {
 }
 
 pub(super) async fn device(global: &Global, command: Device, terminal: &Terminal) -> anyhow::Result<()> {
-    let control = || -> anyhow::Result<Control> { Control::from_options(global, &data_directory(global)?) };
+    let control = || -> anyhow::Result<Control> { Control::from_options(global, &data_directory(global, terminal)?) };
     let at = |id: &DeviceId| format!("/api/v1/devices/{}", encoded(id));
     match command {
         Device::Enroll(options) => enroll(global, &options, terminal).await,
@@ -44,7 +44,7 @@ pub(super) async fn device(global: &Global, command: Device, terminal: &Terminal
         }
         Device::Show { id } => detail(terminal, &control()?.get(&at(&id)).await?),
         Device::Invite { id, owner, valid } => {
-            let hours = span(&valid)?.as_secs().div_ceil(3600);
+            let hours = hours(&valid)?;
             let body = json!({"owner": owner, "device": id, "hours": hours});
             let control = control()?;
             let answer = control.post("/api/v1/device-enrolments", &body).await?;

@@ -44,7 +44,7 @@ pub(super) async fn subject(control: &Control, command: Subject, terminal: &Term
             done(terminal, &answer, format!("{id} is removed; its sessions and connections have ended"))
         }
         Subject::Invite { id, valid } => {
-            let hours = files::span(&valid)?.as_secs().div_ceil(3600);
+            let hours = files::hours(&valid)?;
             let answer = control.post("/api/v1/invitations", &json!({"subject": id, "hours": hours})).await?;
             if terminal.json {
                 return terminal.json(&answer);
@@ -89,8 +89,11 @@ async fn add(control: &Control, options: SubjectAdd, terminal: &Terminal) -> any
     body.insert("groups".to_owned(), groups);
     let answer = control.put(&path, &body).await?;
     let changed = if known.is_null() { "is added" } else { "is changed" };
-    let next = if id.kind() == countersign_model::SubjectKind::Human { "subject invite" } else { "key create" };
-    done(terminal, &answer, format!("{id} {changed}. Next: `countersign {next} {id}`"))
+    let next = match id.kind() {
+        countersign_model::SubjectKind::Human => format!("subject invite {id}"),
+        _ => format!("key create {id} --valid 30d"),
+    };
+    done(terminal, &answer, format!("{id} {changed}. Next: `countersign {next}`"))
 }
 
 pub(super) async fn group(control: &Control, command: Group, terminal: &Terminal) -> anyhow::Result<()> {

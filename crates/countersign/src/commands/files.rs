@@ -7,24 +7,44 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use countersign_model::Tier;
-use countersign_policy::{PolicySet, Symbols};
+use countersign_policy::{Diagnostics, PolicySet, Symbols};
+use serde_json::{Value, json};
 
 use super::{Found, lock_out};
 use crate::command_line::{Check, Global, Init};
-use crate::configuration::{Configuration, STARTER, parse_duration};
+use crate::configuration::{Configuration, Mistakes, STARTER, parse_duration};
 use crate::terminal::{Terminal, Tone};
 use crate::{policies, up};
 
-/// Where the data directory is, as far as options and configuration say.
-pub(super) fn data_directory(global: &Global) -> anyhow::Result<PathBuf> {
-    match &global.data {
-        Some(data) => Ok(data.clone()),
-        None => Ok(up::configuration(global)?.0.data_directory),
+/// Where the data directory is, as far as options and configuration say. A file with mistakes does not keep anybody from
+/// a server that runs by an older one: a session has to be killed all the same.
+pub(super) fn data_directory(global: &Global, terminal: &Terminal) -> anyhow::Result<PathBuf> {
+    if let Some(data) = &global.data {
+        return Ok(data.clone());
     }
+    up::configuration(global).map(|(configuration, _)| configuration.data_directory).or_else(|error| {
+        let mistakes: Mistakes = error.downcast()?;
+        let directory = mistakes.data_directory();
+        terminal.note(format!(
+            "{} {} has mistakes (`countersign check`); the data directory is taken to be {}",
+            terminal.paint(Tone::Attention, "warning:"),
+            mistakes.path.display(),
+            directory.display()
+        ));
+        Ok(directory)
+    })
 }
 
 pub(super) fn span(text: &str) -> anyhow::Result<Duration> {
     parse_duration(text).with_context(|| format!("{text:?} is no span of time: write such as 30m, 24h or 30d"))
+}
+
+/// Invitations are made for whole hours: what was said counts, and not what is nearest.
+pub(super) fn hours(text: &str) -> anyhow::Result<u64> {
+    match span(text)?.as_secs() {
+        seconds if seconds > 0 && seconds % 3600 == 0 => Ok(seconds / 3600),
+        _ => bail!("an invitation is valid for whole hours, such as 1h, 24h or 7d, and not for {text}"),
+    }
 }
 
 /// Configuration and policies as files, and everything that is wrong with them.
@@ -37,6 +57,8 @@ pub(super) struct Files {
     pub(super) policies: Option<BTreeMap<String, String>>,
     policy_count: usize,
     pub(super) mistakes: Vec<String>,
+    /// The same, by field.
+    found: Vec<Value>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -59,10 +81,15 @@ impl Files {
                 files.text = Some(std::fs::read_to_string(file)?);
                 files.configuration = Some(configuration);
             }
-            Err(error) => files.mistakes.push(format!("{error:#}")),
+            Err(error) => files.wrong(&error),
         }
         files.read_policies(&directory)?;
         Ok(files)
+    }
+
+    fn wrong(&mut self, error: &anyhow::Error) {
+        self.mistakes.push(format!("{error:#}"));
+        self.found.extend(by_field(error));
     }
 
     fn read_policies(&mut self, directory: &Path) -> anyhow::Result<()> {
@@ -81,7 +108,7 @@ impl Files {
                     self.policies = Some(texts);
                     set = Some(loaded);
                 }
-                Err(error) => self.mistakes.push(format!("{error:#}")),
+                Err(error) => self.wrong(&error),
             }
         }
         if let Some(configuration) = &self.configuration {
@@ -100,6 +127,24 @@ impl Files {
     }
 }
 
+/// Each mistake with its place, for programmes.
+pub(super) fn by_field(error: &anyhow::Error) -> Vec<Value> {
+    if let Some(mistakes) = error.downcast_ref::<Mistakes>() {
+        let each = mistakes.list.iter().map(|mistake| {
+            let (line, column) = mistakes.place(mistake);
+            json!({"file": mistakes.path, "line": line, "column": column, "message": mistake.message, "help": mistake.help})
+        });
+        return each.collect();
+    }
+    if let Some(diagnostics) = error.downcast_ref::<Diagnostics>() {
+        let each = diagnostics
+            .iter()
+            .map(|d| json!({"file": d.file, "line": d.line, "column": d.column, "message": d.message, "help": d.help}));
+        return each.collect();
+    }
+    vec![json!({"file": null, "line": null, "column": null, "message": format!("{error:#}"), "help": null})]
+}
+
 pub(super) fn check(global: &Global, options: &Check, terminal: &Terminal) -> anyhow::Result<()> {
     let usual = PathBuf::from("countersign.toml");
     let files = match (&options.directory, &global.config) {
@@ -115,8 +160,8 @@ pub(super) fn check(global: &Global, options: &Check, terminal: &Terminal) -> an
         }
     };
     if terminal.json {
-        let Files { mistakes, warnings, policy_count, .. } = &files;
-        terminal.json(&serde_json::json!({"mistakes": mistakes, "warnings": warnings, "policies": policy_count}))?;
+        let Files { found, warnings, policy_count, .. } = &files;
+        terminal.json(&json!({"mistakes": found, "warnings": warnings, "policies": policy_count}))?;
     } else {
         files.tell(terminal);
     }
@@ -125,7 +170,11 @@ pub(super) fn check(global: &Global, options: &Check, terminal: &Terminal) -> an
     }
     if !terminal.json {
         let resources = files.configuration.map_or(0, |configuration| configuration.inventory.resources.len());
-        terminal.line(format!("no mistake: {resources} resources, {} policies", files.policy_count));
+        let policies = match &files.policies {
+            Some(_) => format!("{} policies", files.policy_count),
+            None => "no directory of policies yet, so `up` writes the starter set".to_owned(),
+        };
+        terminal.line(format!("no mistake: {resources} resources, {policies}"));
     }
     Ok(())
 }
@@ -141,16 +190,11 @@ pub(super) fn init(options: &Init, terminal: &Terminal) -> anyhow::Result<()> {
     let wrote = policies::write_starter(&policy_directory)?;
     let tiers: Vec<&str> = Tier::ALL.iter().map(|tier| tier.name()).collect();
     if terminal.json {
-        return terminal
-            .json(&serde_json::json!({"configuration": file, "policies": wrote.then_some(&policy_directory)}));
+        return terminal.json(&json!({"configuration": file, "policies": wrote.then_some(&policy_directory)}));
     }
     terminal.line(format!("wrote {}", file.display()));
     if wrote {
-        terminal.line(format!(
-            "wrote {}: who may do what, by tier ({}). To use them from there, write `policies = \"policies\"`",
-            policy_directory.display(),
-            tiers.join(", ")
-        ));
+        terminal.line(format!("wrote {}: who may do what, by tier ({})", policy_directory.display(), tiers.join(", ")));
     }
     terminal.line("next: describe an application in it, then `countersign up`");
     Ok(())

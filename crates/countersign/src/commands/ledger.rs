@@ -174,7 +174,7 @@ async fn verify(global: &Global, options: Verify, terminal: &Terminal) -> anyhow
     let trust = Trust { key, since };
     let verified = match source {
         Some(url) if remote => {
-            let log = Remote::new(global, &url)?;
+            let log = Remote::new(global, &url, terminal)?;
             tokio::task::spawn_blocking(move || check(&log, &trust, progress)).await??
         }
         Some(directory) => {
@@ -186,7 +186,7 @@ async fn verify(global: &Global, options: Verify, terminal: &Terminal) -> anyhow
             tokio::task::spawn_blocking(move || check(&files, &trust, progress)).await??
         }
         None => {
-            let directory = DataDirectory::existing(&files::data_directory(global)?)?.ledger();
+            let directory = DataDirectory::existing(&files::data_directory(global, terminal)?)?.ledger();
             let files = Directory::new(&directory, archive.as_deref());
             tokio::task::spawn_blocking(move || check(&files, &trust, progress)).await??
         }
@@ -239,11 +239,11 @@ struct Remote {
 }
 
 impl Remote {
-    fn new(global: &Global, url: &str) -> anyhow::Result<Self> {
+    fn new(global: &Global, url: &str, terminal: &Terminal) -> anyhow::Result<Self> {
         let uri: hyper::Uri = url.parse().with_context(|| format!("{url:?} is no URL"))?;
         let key = std::env::var("COUNTERSIGN_API_KEY").ok().map(countersign_model::CredentialSecret::new);
         let local = || -> Option<Control> {
-            let directory = DataDirectory::existing(&files::data_directory(global).ok()?).ok()?;
+            let directory = DataDirectory::existing(&files::data_directory(global, terminal).ok()?).ok()?;
             let running = directory.running()?;
             (running.origin == crate::dial::origin_of(&uri)).then(|| Control::local(&directory).ok())?
         };

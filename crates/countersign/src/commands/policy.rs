@@ -34,7 +34,19 @@ pub(super) async fn policy(global: &Global, command: Policy, terminal: &Terminal
                 Some(directory) => directory,
                 None => up::configuration(global)?.0.policies_directory(),
             };
-            let set = PolicySet::load(policies::read(&directory)?, &Arc::new(Symbols::default()))?;
+            let loaded = policies::read(&directory)
+                .and_then(|sources| Ok(PolicySet::load(sources, &Arc::new(Symbols::default()))?));
+            let set = match loaded {
+                Ok(set) => set,
+                Err(error) => {
+                    if terminal.json {
+                        terminal.json(&json!({"mistakes": files::by_field(&error)}))?;
+                    } else {
+                        terminal.note(format!("{error:#}"));
+                    }
+                    return Err(Found.into());
+                }
+            };
             let warnings: Vec<String> = set.warnings().iter().map(ToString::to_string).collect();
             if terminal.json {
                 return terminal
@@ -51,7 +63,7 @@ pub(super) async fn policy(global: &Global, command: Policy, terminal: &Terminal
         Policy::Lint(options) => lint::lint(global, &options, terminal),
         Policy::Fmt(options) => formatting::format(global, &options, terminal),
         Policy::Show { id } => {
-            let control = Control::from_options(global, &files::data_directory(global)?)?;
+            let control = Control::from_options(global, &files::data_directory(global, terminal)?)?;
             let answer = control.get("/api/v1/policies").await?;
             let all = answer.get("policies").and_then(Value::as_array).cloned().unwrap_or_default();
             let Some(id) = id else {

@@ -92,8 +92,16 @@ async fn create(control: &Control, options: KeyCreate, terminal: &Terminal) -> a
         "scope": { "resources": (!resources.is_empty()).then_some(&resources), "classes": classes },
         "expires": SystemClock.now().plus(span(&valid)?),
     });
-    if let (Some(owner), Some(body)) = (owner, body.as_object_mut()) {
-        body.insert("owner".to_owned(), Value::String(owner.to_string()));
+    let owner = match owner {
+        Some(owner) => json!(owner),
+        // Who answers for the service answers for its key.
+        None => {
+            let known = control.get(&format!("/api/v1/subjects/{}", encoded(&subject))).await?;
+            known.get("owner").cloned().unwrap_or_default()
+        }
+    };
+    if let Some(body) = body.as_object_mut() {
+        body.insert("owner".to_owned(), owner);
     }
     let made = control.post("/api/v1/keys", &body).await?;
     if terminal.json {

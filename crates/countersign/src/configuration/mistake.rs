@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use super::DATA_DIRECTORY;
 
 /// One mistake, by the bytes of the file that it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,25 @@ pub struct Mistakes {
 }
 
 impl std::error::Error for Mistakes {}
+
+impl Mistakes {
+    /// Line and column of a mistake, from 1.
+    pub fn place(&self, mistake: &Mistake) -> (usize, usize) {
+        let at = position(&self.text, mistake.span.start);
+        (at.line, at.column)
+    }
+
+    /// The data directory, if a line of its own says it, or the usual one.
+    pub fn data_directory(&self) -> PathBuf {
+        let top = self.text.lines().take_while(|line| !line.trim_start().starts_with('['));
+        let said = top.filter_map(|line| line.parse::<toml_edit::DocumentMut>().ok()).find_map(|line| {
+            let said = line.get("data_directory")?.as_str()?;
+            Some(said.to_owned())
+        });
+        let base = self.path.parent().unwrap_or(Path::new(""));
+        base.join(said.unwrap_or_else(|| DATA_DIRECTORY.to_owned()))
+    }
+}
 
 /// Where a byte stands, for people: line and column count from 1, the column in characters.
 pub(crate) struct Position<'a> {

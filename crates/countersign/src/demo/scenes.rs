@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use countersign_identity::api_key;
 use http_body_util::Full;
 use hyper::header::{ACCEPT, AUTHORIZATION};
 use hyper::{Method, Request, Response, StatusCode};
@@ -107,8 +108,12 @@ pub(super) async fn play(
 async fn ask(cast: &mut Cast, who: Who, method: Method, url: &str) -> anyhow::Result<Response<Bytes>> {
     let key = match who {
         Who::Service => cast.key.clone(),
-        // A key of the right shape, with a secret that nobody was given.
-        Who::WrongKey => cast.key.chars().rev().collect(),
+        // The right id with a secret that nobody was given: a bearer token of any other shape would be the application's
+        // own, and its bearer nobody yet.
+        Who::WrongKey => {
+            let (id, _) = api_key::parse(&cast.key)?;
+            api_key::generate(&id)?.0.expose().to_owned()
+        }
         Who::Stranger => return cast.stranger.send(method, url, None).await,
         Who::Alice => return signed_in(&mut cast.alice, url).await,
         Who::AliceAtHome => return signed_in(&mut cast.alice_at_home, url).await,

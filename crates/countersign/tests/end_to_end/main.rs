@@ -9,6 +9,7 @@ mod archive;
 mod conformance;
 mod crash;
 mod cut;
+mod demonstration;
 mod devices;
 mod offline;
 mod policy_author;
