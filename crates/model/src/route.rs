@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Action, ActionClass, Resource};
 
 /// One place where a resource is found. `host` is lower case and without a port; `path_prefix` begins with `/` and
-/// matches whole segments: `/app` covers `/app` and `/app/x`, not `/apple`.
+/// matches whole segments, in any case: `/app` covers `/app` and `/App/x`, not `/apple`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Route {
     pub host: String,
@@ -18,13 +18,15 @@ impl Route {
     }
 }
 
-/// Whether `path` is `prefix` or lies below it, by whole segments.
+/// Whether `path` is `prefix` or lies below it, by whole segments. ASCII letters count in either case: to many
+/// applications `/ADMIN` is `/admin`, and a rule for the one must not miss the other.
 fn under(prefix: &str, path: &str) -> bool {
     let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.split_at_checked(prefix.len())
+        .is_some_and(|(start, rest)| start.eq_ignore_ascii_case(prefix) && (rest.is_empty() || rest.starts_with('/')))
 }
 
-/// Which requests a rule speaks about: `/exact`, or `/prefix/*` for everything below and the prefix itself.
+/// Which requests a rule speaks about: `/exact`, or `/prefix/*` for everything below and the prefix itself. In any case.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PathPattern(pub String);
@@ -33,7 +35,7 @@ impl PathPattern {
     pub fn matches(&self, path: &str) -> bool {
         match self.0.strip_suffix("/*") {
             Some(prefix) => under(prefix, path),
-            None => self.0 == path,
+            None => self.0.eq_ignore_ascii_case(path),
         }
     }
 }

@@ -87,7 +87,17 @@ fn ids_read_back_as_written() {
 #[test]
 fn a_route_covers_whole_segments() {
     let route = Route { host: "wiki.localhost".into(), path_prefix: "/app".into() };
-    for (path, expect) in [("/app", true), ("/app/", true), ("/app/x", true), ("/apple", false), ("/", false)] {
+    for (path, expect) in [
+        ("/app", true),
+        ("/app/", true),
+        ("/app/x", true),
+        ("/App/x", true),
+        ("/APP", true),
+        ("/apple", false),
+        ("/ap", false),
+        ("/", false),
+        ("/ä", false),
+    ] {
         assert_eq!(route.covers("wiki.localhost", path), expect, "{path}");
     }
     assert!(!route.covers("other.localhost", "/app"));
@@ -120,6 +130,9 @@ fn rules_come_before_methods() {
         assert_eq!(resource.http_action(method, path, upgrade).class, expect, "{method} {path} {upgrade}");
     };
     check("GET", "/", false, ActionClass::Read);
+    check("GET", "/ADMIN/x", false, ActionClass::Administer);
+    check("GET", "/Admin", false, ActionClass::Administer);
+    check("POST", "/Search", false, ActionClass::Read);
     check("POST", "/", false, ActionClass::Write);
     check("BREW", "/", false, ActionClass::Write);
     check("POST", "/search", false, ActionClass::Read);

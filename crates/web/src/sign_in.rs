@@ -70,7 +70,7 @@ struct Address {
 struct SignInPage {
     wish: Wish,
     step_up: bool,
-    /// The name of what they want to open.
+    /// The name of what they want to open, for whoever is signed in.
     target: Option<String>,
     passkeys: bool,
     providers: Vec<ProviderLink>,
@@ -97,11 +97,11 @@ async fn page(
         return Ok(Redirect::to(&location).into_response());
     }
     let step_up = wish.steps_up() && caller.principal.session.is_some();
-    let target = site
-        .administrator()
-        .catalog()
-        .find(&wish.host, wish.return_to.split(['?', '#']).next().unwrap_or("/"))
-        .map(|resource| resource.display_name.clone());
+    // Whoever is nobody yet is told no names: which addresses have one says which applications there are.
+    let target = caller.principal.session.and_then(|_| {
+        let path = wish.return_to.split(['?', '#']).next().unwrap_or("/");
+        site.administrator().catalog().find(&wish.host, path).map(|resource| resource.display_name.clone())
+    });
     let providers = site.settings().providers.iter();
     let providers = providers
         .map(|provider| ProviderLink {

@@ -160,7 +160,6 @@ async fn what_is_open_ends_with_the_session_or_with_a_fact() {
     bea.is_cut_off().await;
     bea.go(&wiki).await;
     bea.waits_at_sign_in().await;
-    bea.see("to continue to wiki").await;
     bea.sign_in().await;
     bea.arrive(&wiki).await;
     bea.uses_application("/board").await;

@@ -25,6 +25,8 @@ pub(super) const DECISION: HeaderName = HeaderName::from_static("countersign-dec
 const ASSERTION: HeaderName = HeaderName::from_static("countersign-assertion");
 pub(super) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// What `Via` calls a gateway.
+pub(super) const PSEUDONYM: &str = "countersign";
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// One connection's own business (RFC 9110, 7.6.1), and what the gateway answers itself.
@@ -52,12 +54,49 @@ fn folded(name: &HeaderName) -> Cow<'_, str> {
     Cow::Owned(name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect())
 }
 
+/// What says where a request ends and whose it is. Not a connection's to take away: that would change which request
+/// this is.
+const ESSENTIAL: [HeaderName; 5] = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, COOKIE, http::header::AUTHORIZATION];
+
+/// Whether some server would fold the name into one that is the gateway's to read, such as `content_length`.
+fn poses(name: &HeaderName) -> bool {
+    match folded(name) {
+        Cow::Borrowed(_) => false,
+        Cow::Owned(folded) => HOP_BY_HOP.iter().chain(&ESSENTIAL).any(|name| name.as_str() == folded),
+    }
+}
+
+/// Beginnings of names by which one product or another says who somebody is, or what is really meant.
+const RESERVED_PREFIXES: [&str; 23] = [
+    "countersign-",
+    "x-countersign-",
+    "x-forwarded-",
+    "x-auth-",
+    "x-ssl-client-",
+    "ssl-client-",
+    "x-client-cert",
+    "x-remote-",
+    "x-webauth-",
+    "x-original-",
+    "impersonate-",
+    "x-authentik-",
+    "x-pomerium-",
+    "x-goog-authenticated-user-",
+    "x-goog-iap-",
+    "x-amzn-oidc-",
+    "x-ms-client-principal",
+    "cf-access-",
+    "tailscale-",
+    "teleport-",
+    "remote-user",
+    "remote-group",
+    "client-cert",
+];
+
 /// Names that say who somebody is, where a request comes from, or what it really asks for: never the client's to say.
 fn reserved(name: &HeaderName) -> bool {
     let name = folded(name);
-    ["countersign-", "x-countersign-", "x-forwarded-", "x-auth-request-", "x-ssl-client-", "ssl-client-"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
+    RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         || matches!(
             &*name,
             "countersign"
@@ -69,25 +108,16 @@ fn reserved(name: &HeaderName) -> bool {
                 | "true-client-ip"
                 | "cf-connecting-ip"
                 | "client-ip"
-                | "remote-user"
                 | "remote-email"
-                | "remote-groups"
                 | "remote-name"
-                | "x-remote-user"
-                | "x-remote-groups"
-                | "x-webauth-user"
                 | "x-authenticated-user"
                 | "x-forwarded"
-                | "x-original-url"
-                | "x-original-uri"
-                | "x-original-host"
+                | "x-script-name"
                 | "x-rewrite-url"
                 | "x-host"
                 | "x-http-method"
                 | "x-http-method-override"
                 | "x-method-override"
-                | "client-cert"
-                | "client-cert-chain"
                 | "proxy"
         )
 }
@@ -99,8 +129,7 @@ fn listed(headers: &HeaderMap) -> Result<Vec<HeaderName>, Fault> {
         let value = value.to_str().map_err(|_| Fault::Connection)?;
         for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Fault::Connection)?;
-            // Not a connection's to take away: removing one would change which request this is.
-            if [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, COOKIE, http::header::AUTHORIZATION].contains(&name) {
+            if ESSENTIAL.contains(&name) {
                 return Err(Fault::Connection);
             }
             names.push(name);
@@ -122,7 +151,7 @@ pub(super) fn strip_request(headers: &mut HeaderMap) -> Result<bool, Fault> {
     for name in &HOP_BY_HOP {
         headers.remove(name);
     }
-    let spoofed: Vec<HeaderName> = headers.keys().filter(|name| reserved(name)).cloned().collect();
+    let spoofed: Vec<HeaderName> = headers.keys().filter(|name| reserved(name) || poses(name)).cloned().collect();
     for name in spoofed {
         headers.remove(name);
     }
@@ -151,7 +180,11 @@ pub(super) fn strip_response(headers: &mut HeaderMap, foreign: bool) {
         headers.remove(name);
     }
     let forged = |value: &HeaderValue| {
-        let value = value.as_bytes().trim_ascii_start();
+        // Of a cookie without a name browsers send back the value alone, which then reads as a name.
+        let mut value = value.as_bytes();
+        while let [b' ' | b'\t' | b'=', rest @ ..] = value {
+            value = rest;
+        }
         let prefix = value.get(..COOKIE_PREFIX.len()).unwrap_or_default();
         prefix.eq_ignore_ascii_case(COOKIE_PREFIX.as_bytes())
     };
@@ -163,6 +196,28 @@ pub(super) fn strip_response(headers: &mut HeaderMap, foreign: bool) {
             headers.append(SET_COOKIE, value);
         }
     }
+    if headers.contains_key(CLEAR_SITE_DATA) {
+        let harmless = clearing_no_cookies(headers);
+        headers.remove(CLEAR_SITE_DATA);
+        if let Some(value) = harmless {
+            headers.insert(CLEAR_SITE_DATA, value);
+        }
+    }
+}
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
+/// What may be cleared at an application's word. `"cookies"` and `"*"` reach the cookies of every host of the domain,
+/// Countersign's among them.
+fn clearing_no_cookies(headers: &HeaderMap) -> Option<HeaderValue> {
+    let values = headers.get_all(CLEAR_SITE_DATA).iter().filter_map(|value| value.to_str().ok());
+    let kept: Vec<&str> = values
+        .flat_map(|value| value.split(',').map(str::trim))
+        .filter(|kind| {
+            ["\"cache\"", "\"storage\"", "\"executionContexts\"", "\"clientHints\"", "\"prefetchCache\""].contains(kind)
+        })
+        .collect();
+    if kept.is_empty() { None } else { HeaderValue::try_from(kept.join(", ")).ok() }
 }
 
 /// Every cookie of Countersign's own begins so; browsers let nobody but the host itself set one.
@@ -222,7 +277,9 @@ impl Forwarding<'_> {
         }
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static(self.scheme));
         headers.insert(FORWARDED_HOST, self.host.clone());
-        headers.append(VIA, HeaderValue::from_static("1.1 countersign"));
+        if let Ok(via) = HeaderValue::try_from(format!("1.1 {PSEUDONYM}")) {
+            headers.append(VIA, via);
+        }
     }
 }
 

@@ -1,20 +1,22 @@
 //! What a request is, before anybody asks whether it may be: one host, one path, one channel. Whatever has two readings
 //! is refused here, before routing, with 400.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, SEC_WEBSOCKET_VERSION, UPGRADE, VIA};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 
-use super::headers::{FORWARDED_FOR, FORWARDED_PROTO};
+use super::headers::{FORWARDED_FOR, FORWARDED_PROTO, PSEUDONYM};
 use super::path::{PathFault, normalize};
 use super::settings::{AddressRange, Limits};
 
 /// Longer than any method that is registered, and than any name in the DNS.
 const LONGEST_METHOD: usize = 32;
 const LONGEST_HOST: usize = 253;
+/// Gateways in front of each other are few; a request that has passed more of them goes in a circle.
+const MOST_PASSES: usize = 3;
 
 /// Why a request is refused unread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +37,10 @@ pub(super) enum Fault {
     Upgrade,
     #[error("a page of another origin may not open a WebSocket here")]
     ForeignOrigin,
+    #[error("a trusted proxy does not say in a readable way whose request it forwards")]
+    Forwarded,
+    #[error("the request comes round again and again")]
+    Loop,
     #[error("this method is not served here")]
     Method,
     #[error("the body is larger than the configured limit")]
@@ -44,9 +50,14 @@ pub(super) enum Fault {
 impl Fault {
     pub(super) const fn status(self) -> StatusCode {
         match self {
-            Self::Host | Self::Path(_) | Self::Target | Self::Connection | Self::Length | Self::Upgrade => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Host
+            | Self::Path(_)
+            | Self::Target
+            | Self::Connection
+            | Self::Length
+            | Self::Upgrade
+            | Self::Forwarded => StatusCode::BAD_REQUEST,
+            Self::Loop => StatusCode::LOOP_DETECTED,
             Self::LongTarget => StatusCode::URI_TOO_LONG,
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -108,10 +119,10 @@ pub(super) fn inspect(parts: &Parts, limits: &Limits) -> Result<Inspected, Fault
     }
     let path = normalize(parts.uri.path())?.into_owned();
     length(&parts.headers, limits.body_bytes)?;
-    let channel = channel(parts, extended.is_some())?;
-    if channel == Channel::WebSocket {
-        same_origin(&parts.headers, &authority)?;
+    if passes(&parts.headers) > MOST_PASSES {
+        return Err(Fault::Loop);
     }
+    let channel = channel(parts, extended.is_some())?;
     Ok(Inspected { channel, host, port, authority, path })
 }
 
@@ -205,25 +216,37 @@ fn lists(headers: &HeaderMap, option: &str) -> bool {
     })
 }
 
+/// How often the request has passed a gateway like this one.
+fn passes(headers: &HeaderMap) -> usize {
+    let hops = headers.get_all(VIA).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    hops.filter(|hop| hop.split_ascii_whitespace().nth(1) == Some(PSEUDONYM)).count()
+}
+
 /// Browsers send the cookies of this host with a WebSocket that any page opens, and always say which page it is. A
-/// programme says nothing.
-fn same_origin(headers: &HeaderMap, authority: &HeaderValue) -> Result<(), Fault> {
+/// programme says nothing. `scheme` as the client saw it: a page that came unencrypted is anybody's on the way.
+pub(super) fn same_origin(headers: &HeaderMap, scheme: &str, authority: &HeaderValue) -> Result<(), Fault> {
     let mut origins = headers.get_all(ORIGIN).iter();
     let Some(origin) = origins.next() else { return Ok(()) };
     let page = origin.to_str().ok().filter(|_| origins.next().is_none());
-    let page = page.and_then(|page| page.strip_prefix("https://").or_else(|| page.strip_prefix("http://")));
+    let page = page.and_then(|page| page.strip_prefix(scheme)?.strip_prefix("://"));
     let same = page.is_some_and(|page| page.as_bytes().eq_ignore_ascii_case(authority.as_bytes()));
     if same { Ok(()) } else { Err(Fault::ForeignOrigin) }
 }
 
 /// The client's address and scheme: the connection's own, unless a trusted proxy says otherwise.
-pub(super) fn client(headers: &HeaderMap, peer: IpAddr, encrypted: bool, trusted: &[AddressRange]) -> (IpAddr, bool) {
+pub(super) fn client(
+    headers: &HeaderMap,
+    peer: IpAddr,
+    encrypted: bool,
+    trusted: &[AddressRange],
+) -> Result<(IpAddr, bool), Fault> {
     let trust = |address: IpAddr| trusted.iter().any(|range| range.contains(address));
     if !trust(peer) {
-        return (peer, encrypted);
+        return Ok((peer, encrypted));
     }
-    // From the right, which is what our own proxies wrote, to the first address that is not one of them. An entry that
-    // cannot be read ends it: what stands left of it is anybody's.
+    // From the right, which is what our own proxies wrote, to the first address that is not one of them; what
+    // stands left of that is anybody's. Before it, what cannot be read is refused: the proxy's own address, often
+    // loopback, is not the client's.
     let mut address = peer;
     let chain = headers
         .get_all(FORWARDED_FOR)
@@ -231,8 +254,7 @@ pub(super) fn client(headers: &HeaderMap, peer: IpAddr, encrypted: bool, trusted
         .rev()
         .flat_map(|value| std::str::from_utf8(value.as_bytes()).unwrap_or_default().rsplit(',').map(str::trim));
     for hop in chain {
-        let Ok(hop) = hop.parse::<IpAddr>() else { break };
-        address = hop.to_canonical();
+        address = forwarded_address(hop).ok_or(Fault::Forwarded)?;
         if !trust(address) {
             break;
         }
@@ -240,8 +262,18 @@ pub(super) fn client(headers: &HeaderMap, peer: IpAddr, encrypted: bool, trusted
     let mut schemes = headers.get_all(FORWARDED_PROTO).iter();
     let encrypted = match (schemes.next(), schemes.next()) {
         (None, _) => encrypted,
-        (Some(scheme), None) => scheme == "https",
+        // Some proxies say `wss` of a WebSocket.
+        (Some(scheme), None) => scheme == "https" || scheme == "wss",
         (Some(_), Some(_)) => false,
     };
-    (address, encrypted)
+    Ok((address, encrypted))
+}
+
+/// An address, with or without a port, brackets and quotes, as proxies write it.
+fn forwarded_address(hop: &str) -> Option<IpAddr> {
+    let hop = hop.strip_prefix('"').and_then(|hop| hop.strip_suffix('"')).unwrap_or(hop);
+    let bracketed = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    let with_port = || hop.parse::<SocketAddr>().ok().map(|address| address.ip());
+    let address = hop.parse::<IpAddr>().ok().or_else(with_port).or_else(bracketed)?;
+    Some(address.to_canonical())
 }

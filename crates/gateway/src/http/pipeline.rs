@@ -117,9 +117,13 @@ async fn serve(
     let nonce = sign_in::nonce(&parts.headers);
     let credential = credential::take(&mut parts.headers, &request.host);
     let (address, encrypted) =
-        inspect::client(&parts.headers, facts.peer, facts.encrypted, &node.settings.trusted_proxies);
+        inspect::client(&parts.headers, facts.peer, facts.encrypted, &node.settings.trusted_proxies)
+            .map_err(No::Fault)?;
     let scheme = if encrypted { "https" } else { "http" };
     let websocket = request.channel == Channel::WebSocket;
+    if websocket {
+        inspect::same_origin(&parts.headers, scheme, &request.authority).map_err(No::Fault)?;
+    }
     let trailers = headers::strip_request(&mut parts.headers).map_err(No::Fault)?;
 
     let reserved = request.path.strip_prefix(sign_in::RESERVED);

@@ -145,6 +145,14 @@ impl No {
                 "A page of another site tried to open a connection to this application.",
                 None,
             ),
+            Self::Fault(fault @ Fault::Loop) => words(
+                fault.status(),
+                13,
+                "loop",
+                "The request goes in a circle",
+                "An application of this gateway leads back to the gateway. Whoever runs it has to change its address.",
+                None,
+            ),
             Self::Fault(fault @ Fault::Method) => words(
                 fault.status(),
                 12,

@@ -52,6 +52,20 @@ async fn a_step_up_renews_the_session_and_its_secret() {
 }
 
 #[tokio::test]
+async fn whoever_is_nobody_yet_hears_no_names() {
+    let stage = stage();
+    let alice = stage.owner("alice").await;
+    stage.fill().await;
+    let page = async |host: &str| {
+        let path = format!("/sign-in?host={host}&return=%2F&nonce={NONCE_HASH}");
+        stage.get("sign-in", None, &path).await.body.replace(host, "HOST")
+    };
+    assert_eq!(page("wiki.localhost").await, page("none.localhost").await);
+    let known = stage.get("sign-in", Some(&alice), "/sign-in?host=wiki.localhost&return=%2F&step_up=1").await;
+    assert!(known.body.contains("<strong>"), "{}", known.body);
+}
+
+#[tokio::test]
 async fn the_hand_off_goes_to_the_host_that_asked_and_works_once() {
     let stage = stage();
     let mut alice = stage.owner("alice").await;

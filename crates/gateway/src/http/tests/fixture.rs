@@ -17,8 +17,9 @@ use countersign_lease::{
 };
 use countersign_ledger::{ActEntry, Entry, EntryBody, Ledger, Options, SigningKey};
 use countersign_model::{
-    AccessRequest, Clock, Credential, CredentialSecret, DecisionId, DeviceId, Entitled, LeaseId, Need, Remedy,
-    Resource, ResourceId, ResourceKind, Route, Source, SubjectId, Tier, Timestamp, Upstream, Wait,
+    AccessRequest, ActionClass, ActionRule, Clock, Credential, CredentialSecret, DecisionId, DeviceId, Entitled,
+    LeaseId, Need, PathPattern, Remedy, Resource, ResourceId, ResourceKind, Route, Source, SubjectId, Tier, Timestamp,
+    Upstream, Wait,
 };
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame};
@@ -238,7 +239,11 @@ pub(super) async fn start_beside(other: Option<Upstream>, adjust: impl FnOnce(&m
             entitled: Entitled::default(),
             routes: vec![Route { host: format!("{name}.localhost"), path_prefix: "/".to_owned() }],
             upstream,
-            rules: vec![],
+            rules: vec![ActionRule {
+                methods: vec![],
+                path: PathPattern("/admin/*".to_owned()),
+                action: ActionClass::Administer,
+            }],
         })
     };
     let origin = |scheme: &str| Upstream::Origin { url: format!("{scheme}://{at}"), ca: None, preserve_host: false };

@@ -3,6 +3,7 @@
 
 use countersign_identity::assertion;
 use countersign_lease::EndReason;
+use countersign_model::ActionClass;
 use http::Method;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -40,6 +41,9 @@ enum Check {
     CookieStripped,
     OwnBearerStripped,
     ForwardedForSpoofed,
+    ForwardedForUnreadable,
+    PathCase,
+    Loop,
     TwoCredentials,
     RecordFailure,
     Overload,
@@ -107,7 +111,7 @@ impl Channel {
 }
 
 impl Check {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 23] = [
         Self::IdentityHeaders,
         Self::ListedInConnection,
         Self::NoCredential,
@@ -124,6 +128,9 @@ impl Check {
         Self::CookieStripped,
         Self::OwnBearerStripped,
         Self::ForwardedForSpoofed,
+        Self::ForwardedForUnreadable,
+        Self::PathCase,
+        Self::Loop,
         Self::TwoCredentials,
         Self::RecordFailure,
         Self::Overload,
@@ -165,8 +172,10 @@ impl Check {
             Self::RevokedWhileWaiting => revoked_while_waiting(channel).await,
             Self::LeaseEnds => lease_ends(channel).await,
             Self::ForeignOrigin => {
-                let ask = channel.ask("/a").with("cookie", SESSION).with("origin", "http://evil.localhost");
-                refused(channel, ask, 403, "7").await;
+                for origin in ["http://evil.localhost", "https://app.localhost", "null"] {
+                    let ask = channel.ask("/a").with("cookie", SESSION).with("origin", origin);
+                    refused(channel, ask, 403, "7").await;
+                }
             }
             Self::EncodedPath => {
                 for path in ["/a%2f..%2fadmin", "/a/%2e%2e/admin", "/a%5cb", "/a%00", "/a%252fb", "/a//b", "/a;b"] {
@@ -198,6 +207,21 @@ impl Check {
                 assert_eq!(passed(channel, foreign).await.headers["authorization"], "Bearer its-own");
             }
             Self::ForwardedForSpoofed => forwarded_for(channel).await,
+            Self::ForwardedForUnreadable => forwarded_for_unreadable(channel).await,
+            Self::PathCase => {
+                let fixture = start().await;
+                let answer = channel.send(&fixture, channel.ask("/ADMIN/x").with("cookie", SESSION)).await;
+                assert_eq!(answer.status(), channel.admitted());
+                let (asked, seen) =
+                    fixture.script.look(|observed| (observed.asked[0].clone(), observed.seen[0].clone()));
+                assert_eq!((asked.action.class, &*seen.target), (ActionClass::Administer, "/ADMIN/x"), "{channel:?}");
+            }
+            Self::Loop => {
+                let passes = |count| vec!["1.1 countersign"; count].join(", ");
+                let ask = |count| channel.ask("/a").with("cookie", SESSION).with("via", &passes(count));
+                refused(channel, ask(4).with("via", "1.1 other"), 508, "13").await;
+                passed(channel, ask(3)).await;
+            }
             Self::TwoCredentials => {
                 refused(channel, channel.ask("/a").with("cookie", SESSION).with("authorization", KEY), 403, "7").await;
             }
@@ -271,6 +295,13 @@ async fn identity_headers(channel: Channel) {
         "Countersign-Assertion",
         "Countersign-Decision",
         "remote-user",
+        "x-webauth-name",
+        "impersonate-user",
+        "X_Authentik_Username",
+        "cf-access-jwt-assertion",
+        "tailscale-user-login",
+        "x-script-name",
+        "content_length",
     ] {
         ask = ask.with(name, "human:mallory").with(name, "human:mallory");
     }
@@ -331,6 +362,21 @@ async fn forwarded_for(channel: Channel) {
             (&http::HeaderValue::from_static("127.0.0.1"), &http::HeaderValue::from_static("http"))
         );
     }
+}
+
+async fn forwarded_for_unreadable(channel: Channel) {
+    let behind_a_proxy = || start_with(|settings| settings.trusted_proxies = vec!["127.0.0.1".parse().unwrap()]);
+    for unreadable in ["unknown", "6.6.6.6, _hidden", "6.6.6.6, ", "6.6.6.6:x", "[2001:db8::1"] {
+        let fixture = behind_a_proxy().await;
+        let ask = channel.ask("/a").with("cookie", SESSION).with("x-forwarded-for", unreadable);
+        let answer = channel.send(&fixture, ask).await;
+        channel.refused(&fixture, &answer, 400, "3");
+        assert_eq!(fixture.script.look(|observed| observed.asked.len()), 0, "{channel:?}: {unreadable}");
+    }
+    let fixture = behind_a_proxy().await;
+    let ask = channel.ask("/a").with("cookie", SESSION).with("x-forwarded-for", "203.0.113.9:4711");
+    assert_eq!(channel.send(&fixture, ask).await.status(), channel.admitted());
+    assert_eq!(fixture.script.look(|observed| observed.asked[0].address.to_string()), "203.0.113.9");
 }
 
 async fn oversized_head(channel: Channel) {

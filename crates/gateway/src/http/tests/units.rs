@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 
 use crate::http::credential;
 use crate::http::headers::{strip_cookies, strip_request, strip_response};
-use crate::http::inspect::client;
+use crate::http::inspect::{Fault, client};
 use crate::http::path::normalize;
 use crate::http::refuse::{Form, No};
 use crate::http::settings::AddressRange;
@@ -149,6 +149,12 @@ fn what_a_client_may_not_say_is_removed_in_every_spelling() {
         ("remote_user", "x"),
         ("x-http-method-override", "x"),
         ("x-original-url", "x"),
+        ("x_script_name", "x"),
+        ("x-remote-group", "x"),
+        ("x-goog-iap-jwt-assertion", "x"),
+        ("x-ms-client-principal-id", "x"),
+        ("content_length", "7"),
+        ("transfer_encoding", "chunked"),
         ("proxy", "x"),
         ("connection", "close, x-mine, countersign-subject"),
         ("x-mine", "x"),
@@ -172,6 +178,10 @@ fn an_application_cannot_speak_for_countersign() {
         ("set-cookie", "a=1"),
         ("set-cookie", "__Host-Countersign=evil; Path=/"),
         ("set-cookie", " __host-countersign-nonce=evil"),
+        ("set-cookie", "=__Host-countersign=evil"),
+        ("set-cookie", " = =__Host-countersign"),
+        ("clear-site-data", "\"cache\", \"cookies\""),
+        ("clear-site-data", "\"*\""),
         ("alt-svc", "h3=\":443\""),
         ("countersign-decision", "x"),
         ("connection", "x-mine"),
@@ -179,8 +189,12 @@ fn an_application_cannot_speak_for_countersign() {
     ];
     let mut foreign = headers(&sent);
     strip_response(&mut foreign, true);
-    assert_eq!(foreign.len(), 1);
+    assert_eq!(foreign.len(), 2);
     assert_eq!(foreign.get("set-cookie").unwrap(), "a=1");
+    assert_eq!(foreign.get("clear-site-data").unwrap(), "\"cache\"");
+    let mut all = headers(&[("clear-site-data", "\"*\"")]);
+    strip_response(&mut all, true);
+    assert!(all.is_empty());
     let mut own = headers(&sent[..2]);
     strip_response(&mut own, false);
     assert_eq!(own.get_all("set-cookie").iter().count(), 2);
@@ -191,14 +205,42 @@ fn forwarding_is_believed_from_the_right_up_to_the_first_stranger() {
     let trusted: Vec<AddressRange> = ["10.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()].into();
     let check = |peer: &str, fields: &[(&'static str, &str)], address: &str, encrypted: bool| {
         let found = client(&headers(fields), peer.parse().unwrap(), false, &trusted);
-        assert_eq!(found, (address.parse().unwrap(), encrypted), "{peer} {fields:?}");
+        assert_eq!(found, Ok((address.parse().unwrap(), encrypted)), "{peer} {fields:?}");
     };
     let spoof = [("x-forwarded-for", "1.1.1.1"), ("x-forwarded-proto", "https")];
     check("9.9.9.9", &spoof, "9.9.9.9", false);
     check("10.0.0.1", &spoof, "1.1.1.1", true);
     check("10.0.0.1", &[("x-forwarded-for", "1.1.1.1, 2.2.2.2, 10.0.0.2")], "2.2.2.2", false);
     check("10.0.0.1", &[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "2.2.2.2")], "2.2.2.2", false);
-    check("10.0.0.1", &[("x-forwarded-for", "1.1.1.1, nonsense, 10.0.0.2")], "10.0.0.2", false);
+    check("10.0.0.1", &[("x-forwarded-for", "nonsense, 2.2.2.2, 10.0.0.2")], "2.2.2.2", false);
+    check("10.0.0.1", &[], "10.0.0.1", false);
+    check("10.0.0.1", &[("x-forwarded-proto", "wss")], "10.0.0.1", true);
+    for (written, address) in [
+        ("203.0.113.9:4711", "203.0.113.9"),
+        ("\"203.0.113.9\"", "203.0.113.9"),
+        ("\"203.0.113.9:1\"", "203.0.113.9"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("[2001:db8::1]:99", "2001:db8::1"),
+        ("\"[2001:db8::1]:99\"", "2001:db8::1"),
+    ] {
+        check("10.0.0.1", &[("x-forwarded-for", written)], address, false);
+    }
+    for unreadable in [
+        "",
+        "unknown",
+        "_x",
+        "\"",
+        "\"1.1.1.1",
+        "1.1.1.1:",
+        "1.1.1.1:99999",
+        "[1.1.1.1]",
+        "[::1",
+        "1.1.1.1, , 10.0.0.2",
+    ] {
+        let found = client(&headers(&[("x-forwarded-for", unreadable)]), "10.0.0.1".parse().unwrap(), true, &trusted);
+        assert_eq!(found, Err(Fault::Forwarded), "{unreadable}");
+    }
     check("10.0.0.1", &[("forwarded", "for=1.1.1.1;proto=https")], "10.0.0.1", false);
     check("10.0.0.1", &[("x-forwarded-proto", "https"), ("x-forwarded-proto", "http")], "10.0.0.1", false);
     check("::1", &[("x-forwarded-for", "::ffff:3.3.3.3")], "3.3.3.3", false);
