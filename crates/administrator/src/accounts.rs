@@ -133,6 +133,8 @@ pub enum ActError {
         "this would leave nobody in the group owners, and nobody who could undo it: put somebody else into owners first"
     )]
     LastOwner,
+    #[error("{0} comes from the configuration: remove it there")]
+    Configured(String),
     #[error("the act could not be recorded or stored, and was not done")]
     Unavailable,
 }

@@ -49,7 +49,9 @@ pub enum DeviceError {
 impl From<ActError> for DeviceError {
     fn from(error: ActError) -> Self {
         match error {
-            ActError::Refused(_) | ActError::NotFound(_) | ActError::LastOwner => Self::Refused,
+            ActError::Refused(_) | ActError::NotFound(_) | ActError::LastOwner | ActError::Configured(_) => {
+                Self::Refused
+            }
             ActError::Unavailable => Self::Unavailable,
         }
     }

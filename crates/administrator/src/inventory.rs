@@ -216,6 +216,10 @@ impl Administrator {
             Some(resource) if resource.source == Source::Countersign => {
                 return Err(refused(format!("resource {id} is built in")));
             }
+            // It would come back with the next change of the file.
+            Some(resource) if resource.source == Source::Configuration => {
+                return Err(ActError::Configured(format!("resource {id}")));
+            }
             Some(_) => {}
         }
         self.record_act(actor, "resource.remove", id, "").await?;

@@ -9,7 +9,7 @@ mod device;
 mod estate;
 mod files;
 mod ledger;
-mod lock_out;
+pub(crate) mod lock_out;
 mod policy;
 mod records;
 

@@ -2,6 +2,7 @@
 //! not validate is reported and changes nothing.
 
 use crate::applied::{Applied, hash};
+use crate::commands::lock_out;
 use crate::configuration::Configuration;
 use crate::system::{self, System, configuration_actor};
 
@@ -36,6 +37,10 @@ impl Reloader {
         let mut changes = Vec::new();
         if set.hash() != administrator.policies().hash() {
             for warning in set.warnings() {
+                tracing::warn!("{warning}");
+            }
+            let configuration = fresh.as_ref().map_or(&self.configuration, |(fresh, _)| fresh);
+            for warning in lock_out::warnings(configuration, Some((&set, administrator.symbols())))? {
                 tracing::warn!("{warning}");
             }
             administrator.publish(set, Some(by.clone())).await?;

@@ -15,6 +15,9 @@ use utoipa::ToSchema;
 pub(crate) enum Fault {
     #[error("there is nothing here, or it is not for you")]
     Absent,
+    /// As absent, and for somebody who may know what there is.
+    #[error("{0}")]
+    Unknown(String),
     #[error("{0}")]
     Malformed(String),
     #[error("{0}")]
@@ -45,6 +48,7 @@ impl Fault {
     pub(crate) const fn outside(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::Absent => (StatusCode::NOT_FOUND, "absent", "Not found"),
+            Self::Unknown(_) => (StatusCode::NOT_FOUND, "absent", "Not found"),
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed", "The request cannot be read"),
             Self::Unacceptable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unacceptable", "That is not possible"),
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "foreign-origin", "Refused"),
@@ -64,6 +68,7 @@ impl Fault {
         match self {
             Self::Internal(_) => "This is our fault, and it is in the log.".to_owned(),
             Self::Absent
+            | Self::Unknown(_)
             | Self::Malformed(_)
             | Self::Unacceptable(_)
             | Self::ForeignOrigin
@@ -151,7 +156,7 @@ impl From<ActError> for Fault {
         match error {
             ActError::Refused(why) => Self::Unacceptable(why),
             ActError::NotFound(_) => Self::Absent,
-            ActError::LastOwner => Self::Conflict(error.to_string()),
+            ActError::LastOwner | ActError::Configured(_) => Self::Conflict(error.to_string()),
             ActError::Unavailable => Self::Unavailable,
         }
     }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use countersign_administrator::Disclosure;
 use countersign_model::{
     Action, ActionClass, Authentication, AuthenticationMethod, Circumstances, Decision, DeviceCircumstances,
-    DeviceState, HttpCircumstances, Methods, NetworkCircumstances, Question, Resource, ResourceId, ResourceKind, Tier,
-    TimeCircumstances, ZoneName,
+    DeviceState, HttpCircumstances, Methods, NetworkCircumstances, Question, Resource, ResourceId, ResourceKind,
+    SubjectKind, Tier, TimeCircumstances, ZoneName,
 };
 
 use crate::error::Fault;
@@ -119,6 +119,12 @@ pub(crate) fn answer(site: &Site, asked: wire::Question) -> Result<wire::Explana
     let administrator = site.administrator();
     let now = site.now();
     let settings = administrator.settings();
+    if administrator.subject(&asked.subject).is_none() && asked.subject.kind() != SubjectKind::Anonymous {
+        return Err(Fault::Unknown(format!("there is no subject {}", asked.subject)));
+    }
+    if administrator.resource(&asked.resource).is_none() {
+        return Err(Fault::Unknown(format!("there is no resource {}", asked.resource)));
+    }
     let action: Action = asked.action.parse().map_err(|error| Fault::Malformed(format!("{error}")))?;
     let methods = methods(&asked.methods)?;
     let authentication = (!methods.is_empty()).then_some(Authentication { methods, at: now, age: 0 });

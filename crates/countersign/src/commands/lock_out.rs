@@ -19,7 +19,7 @@ use crate::configuration::{Configuration, Inventory};
 const WORKING_HOUR: i64 = 1_767_787_200;
 
 /// What deserves a word before it is put into force.
-pub(super) fn warnings(
+pub(crate) fn warnings(
     configuration: &Configuration,
     policies: Option<(&PolicySet, &Arc<Symbols>)>,
 ) -> anyhow::Result<Vec<String>> {

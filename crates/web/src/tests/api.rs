@@ -82,6 +82,14 @@ async fn what_is_put_is_read_back() {
         let answer = stage.json("api", alice, Method::POST, "/api/v1/explain", question).await;
         assert_eq!(answer.json()["effect"] == "allow", allowed, "{}", answer.body);
     }
+    for (subject, resource, names) in
+        [("human:alice", "wikii", "resource wikii"), ("human:nobody", "wiki", "subject human:nobody")]
+    {
+        let question = json!({ "subject": subject, "resource": resource, "action": "http:read", "methods": [] });
+        let answer = stage.json("api", alice, Method::POST, "/api/v1/explain", question).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.body);
+        assert!(answer.json()["detail"].as_str().unwrap().contains(names), "{}", answer.body);
+    }
     let body = json!({ "subject": "human:carol", "display_name": "Carol" });
     let invited = stage.json("api", alice, Method::POST, "/api/v1/invitations", body).await.json();
     assert!(invited["link"].as_str().unwrap().starts_with("http://countersign.localhost:8080/invite#"));

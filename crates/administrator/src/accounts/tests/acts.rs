@@ -128,6 +128,10 @@ async fn a_bundle_is_applied_whole_and_what_leaves_it_is_removed() {
     let again = them.apply(bundle.clone(), &actor(), false).await.unwrap();
     assert_eq!((again.unchanged.len(), again.created.len(), again.changed.len()), (4, 0, 0), "{again:?}");
 
+    // By hand it would only be gone until the file is next applied.
+    let removed = them.remove_resource(&bundle.resources[0].id, &actor()).await;
+    assert!(matches!(removed, Err(ActError::Configured(_))), "{removed:?}");
+
     // A mistake anywhere, and nothing is applied.
     let mut wrong = bundle.clone();
     wrong.subjects.push(subject(&human("bob"), &[]));
