@@ -13,7 +13,8 @@ use countersign_identity::passkey::Passkeys;
 use countersign_lease::Arrival;
 use countersign_ledger::{ActEntry, EntryBody};
 use countersign_model::{
-    CredentialSecret, DeviceEvidence, DeviceId, DeviceState, GroupId, SessionId, SubjectId, SubjectState, Timestamp,
+    CredentialSecret, DecisionId, DeviceEvidence, DeviceId, DeviceState, GroupId, SessionId, SubjectId, SubjectState,
+    Timestamp,
 };
 use countersign_store::{Change, SessionRecord, Store, StoreError};
 
@@ -70,6 +71,8 @@ pub(crate) struct Accounts {
     pub(crate) providers: Providers,
     pub(crate) device_authority: Option<Arc<DeviceAuthority>>,
     pub(crate) refusals: Refusals,
+    /// Of whom nobody knows: their refused requests.
+    pub(crate) strangers: Refusals,
     /// Changes of the inventory check first and act then; they take turns, so that what was checked still holds.
     pub(crate) acting: tokio::sync::Mutex<()>,
 }
@@ -85,6 +88,7 @@ impl Accounts {
             providers: Providers::new(parts.providers),
             device_authority: parts.device_authority,
             refusals: Refusals::default(),
+            strangers: Refusals::default(),
             acting: tokio::sync::Mutex::new(()),
         })
     }
@@ -95,11 +99,13 @@ impl Accounts {
 pub struct Client {
     pub device: DeviceEvidence,
     pub address: IpAddr,
+    /// Of the request that this is about, where it came through a gateway.
+    pub decision: Option<DecisionId>,
 }
 
 impl From<&Arrival> for Client {
     fn from(arrival: &Arrival) -> Self {
-        Self { device: arrival.device.clone(), address: arrival.address }
+        Self { device: arrival.device.clone(), address: arrival.address, decision: Some(arrival.decision) }
     }
 }
 

@@ -60,6 +60,12 @@ impl Administrator {
         self.0.metrics.decided(&judgement.decision, began.elapsed());
 
         let refusal = self.refusal(id, &judgement);
+        if let Some(refusal) = &refusal
+            && judgement.asked.subject.kind() == SubjectKind::Anonymous
+            && !self.0.accounts.strangers.records(Some(sight.address), now)
+        {
+            return Err(Refusal { decision: None, kind: refusal.kind.clone() });
+        }
         let lease = enlisted.as_ref().map(|it| it.live.id);
         let entry = decision_entry(id, &sight, judgement, lease, None);
         if let Some(enlisted) = &mut enlisted {

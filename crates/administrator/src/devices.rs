@@ -105,7 +105,7 @@ impl Administrator {
             return Err(self.refuse_device(Some(&owner), "device-enrolment", cause, client.address).await);
         }
         let enrolled = self.certify(&id, csr_pem)?;
-        let actor = Actor { subject: owner.clone(), decision: None };
+        let actor = Actor { subject: owner.clone(), decision: client.decision };
         self.record_act(&actor, "device.enroll", &id, enrolled.1.clone()).await?;
         match self.commit(vec![Change::ConsumeToken { hash, now }]).await {
             Ok(()) => {}
@@ -140,7 +140,8 @@ impl Administrator {
             return Err(self.refuse_device(Some(&device.owner), "device-renewal", cause, client.address).await);
         }
         let (enrolled, fingerprint) = self.certify(&id, csr_pem)?;
-        let actor = Actor { subject: device.owner.clone(), decision: None };
+        // The answer goes out on the connection that the former certificate proved.
+        let actor = Actor { subject: device.owner.clone(), decision: client.decision };
         self.record_act(&actor, "device.renew", &id, fingerprint.clone()).await?;
         let device = Device { certificate: fingerprint, certificate_expires: enrolled.expires, ..device };
         self.signal(SignalKind::DevicePut { device }, Source::Enrolment, &actor).await?;
@@ -198,7 +199,7 @@ impl Administrator {
             Err(error) => return Err(self.refuse_device(None, POSTURE, error, address).await),
         };
         let device = DeviceEvidence::Certificate { fingerprint: fingerprint.clone() };
-        let device = self.proven_device(&Client { device, address }, POSTURE).await?;
+        let device = self.proven_device(&Client { device, address, decision: None }, POSTURE).await?;
         let id = device.id.clone();
         let refuse = |cause: String| {
             let owner = device.owner.clone();

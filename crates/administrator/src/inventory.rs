@@ -31,7 +31,7 @@ impl Administrator {
 
     pub(crate) async fn signal(&self, kind: SignalKind, source: Source, actor: &Actor) -> Result<(), ActError> {
         let signal = Signal { at: self.now(), source, by: Some(actor.subject.clone()), kind };
-        self.submit(signal).await?;
+        self.submit_asked(vec![signal], actor.decision).await?;
         Ok(())
     }
 
@@ -133,7 +133,7 @@ impl Administrator {
         let revoked = |id| SignalKind::DeviceState { id, state: DeviceState::Revoked };
         let mut kinds: Vec<_> = self.devices_of(id).into_iter().map(revoked).collect();
         kinds.push(SignalKind::SubjectRemoved { id: id.clone() });
-        self.submit_all(kinds.into_iter().map(signal).collect()).await?;
+        self.submit_asked(kinds.into_iter().map(signal).collect(), actor.decision).await?;
         self.forget_credentials(id, actor).await
     }
 

@@ -1,6 +1,7 @@
-//! How many refused sign-ins, hand-offs, reports and logout tokens get an entry of their own. Strangers cause them, so
-//! what they can make the ledger grow by is bounded, for each address and in all. What is above that is counted, and one
-//! entry tells how much it was: never silence. Nothing here decides whether anybody is refused.
+//! How many refused sign-ins, hand-offs, reports and logout tokens, and how many refused requests of nobody known, get an
+//! entry of their own. Strangers cause them, so what they can make the ledger grow by is bounded, for each address and in
+//! all. What is above that is counted, and one entry tells how much it was: never silence. Nothing here decides whether
+//! anybody is refused, and nothing that is allowed comes here.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -67,9 +68,10 @@ impl Refusals {
     }
 
     /// The entry about those that got none; from here on they are told of.
-    fn summary(&self) -> Option<EntryBody> {
+    fn summary(&self, what: &str) -> Option<EntryBody> {
         let Unrecorded { count, since, address } = self.0.lock().unrecorded.take()?;
-        let cause = format!("{count} more since {since}: too many for an entry each; the address is that of the last");
+        let cause =
+            format!("{count} more {what} since {since}: too many for an entry each; the address is that of the last");
         Some(EntryBody::SignInRefused { subject: None, method: SEVERAL.to_owned(), cause, address })
     }
 }
@@ -77,8 +79,9 @@ impl Refusals {
 impl Administrator {
     /// Now and then, and before the end. A crash in between loses a number, at most of the last half minute.
     pub(crate) fn record_summary_of_refusals(&self) {
-        if let Some(summary) = self.0.accounts.refusals.summary() {
-            self.record_later(summary);
-        }
+        let accounts = &self.0.accounts;
+        let refusals = accounts.refusals.summary("refused proofs");
+        let strangers = accounts.strangers.summary("refused requests of nobody known");
+        refusals.into_iter().chain(strangers).for_each(|summary| self.record_later(summary));
     }
 }

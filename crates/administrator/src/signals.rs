@@ -39,11 +39,22 @@ impl Administrator {
 
     /// Applies several as one: all are in force, or none is.
     pub async fn submit_all(&self, signals: Vec<Signal>) -> Result<(), SignalError> {
-        let this = self.clone();
-        self.finish(async move { this.apply_in_turn(signals).await }).await.unwrap_or(Err(SignalError::Stopping))
+        self.submit_asked(signals, None).await
     }
 
-    async fn apply_in_turn(&self, signals: Vec<Signal>) -> Result<(), SignalError> {
+    /// The same, asked for by a request under the decision `asking`: it still gets its answer. Its lease alone is not
+    /// decided again because of what it has changed itself.
+    pub(crate) async fn submit_asked(
+        &self,
+        signals: Vec<Signal>,
+        asking: Option<DecisionId>,
+    ) -> Result<(), SignalError> {
+        let this = self.clone();
+        let work = async move { this.apply_in_turn(signals, asking).await };
+        self.finish(work).await.unwrap_or(Err(SignalError::Stopping))
+    }
+
+    async fn apply_in_turn(&self, signals: Vec<Signal>, asking: Option<DecisionId>) -> Result<(), SignalError> {
         let _turn = self.0.order.lock().await;
         let world = &self.0.world;
         let before = world.view().clone();
@@ -56,16 +67,16 @@ impl Administrator {
         let gone: Vec<_> = signals.iter().filter_map(|signal| moved(&before, signal)).collect();
         if !takes.is_empty() {
             let taken = world.publish(world.prepare(&takes)?);
-            self.changed(&taken).await;
+            self.changed(&taken, asking).await;
         }
         if let Err(error) = self.record_and_store(&signals, changes).await {
             world.restore(&before, &prepared.touched);
-            self.changed(&prepared.touched).await;
+            self.changed(&prepared.touched, asking).await;
             tracing::error!(%error, "a change of facts was not kept and is not in force");
             return Err(error);
         }
         let touched = world.publish(prepared);
-        self.changed(&touched).await;
+        self.changed(&touched, asking).await;
         for resource in gone {
             self.cut_moved(&self.0.leases.of_resource(&resource));
         }
@@ -83,12 +94,14 @@ impl Administrator {
     }
 
     /// What follows a published change: the epoch, the catalog, the leases.
-    async fn changed(&self, touched: &Touched) {
+    async fn changed(&self, touched: &Touched, asking: Option<DecisionId>) {
         if !touched.resources.is_empty() {
             self.rebuild_catalog();
         }
         self.moved();
-        self.decide_again(self.0.leases.touched(touched), RevocationCause::FactChanged).await;
+        let mut leases = self.0.leases.touched(touched);
+        leases.retain(|live| asking != Some(live.decision));
+        self.decide_again(leases, RevocationCause::FactChanged).await;
     }
 
     /// Told after every change that a decision could have seen, and before leases are looked for.

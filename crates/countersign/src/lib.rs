@@ -10,6 +10,7 @@ pub mod configuration;
 pub mod control;
 pub mod data_directory;
 pub mod demo;
+pub mod descriptors;
 pub mod dial;
 pub mod laptop;
 pub mod operations;

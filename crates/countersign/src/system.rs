@@ -378,6 +378,7 @@ fn gateway_settings(
         listeners.push(gateway::Listener { address, tls: Some(tls) });
     }
     let limits = &configuration.limits;
+    let connections = crate::descriptors::connections();
     Ok(gateway::Settings {
         node: configuration.node.clone(),
         control_host: configuration.control_host.clone(),
@@ -393,6 +394,8 @@ fn gateway_settings(
             upstream_connect: limits.connect_timeout,
             upstream_response: limits.response_timeout,
             max_in_flight: limits.requests_in_flight,
+            max_connections: connections.in_all,
+            max_connections_per_address: Some(connections.per_address),
             drain,
             ..gateway::Limits::default()
         },

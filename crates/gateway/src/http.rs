@@ -22,10 +22,10 @@ mod tests;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Context;
 use std::time::Duration;
 
@@ -41,6 +41,7 @@ use rustls::ServerConfig;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, Sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
@@ -236,6 +237,14 @@ async fn watch_door(door: Door, node: Arc<Node>, draining: CancellationToken) {
     }
 }
 
+/// Who counts as one: an IPv6 customer has a network of 64 bits at least.
+fn party(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
 /// One of the connections that this node takes.
 struct Place {
     node: Arc<Node>,
@@ -249,7 +258,9 @@ impl Place {
         if connections.count >= limits.max_connections {
             return None;
         }
-        if let Some(most) = limits.max_connections_per_address {
+        let counted = !peer.is_loopback() && !node.settings.trusted_proxies.iter().any(|it| it.contains(peer));
+        let peer = party(peer);
+        if let Some(most) = limits.max_connections_per_address.filter(|_| counted) {
             let here = connections.by_address.entry(peer).or_default();
             if *here >= most {
                 return None;
@@ -321,7 +332,12 @@ where
     let wire = TokioIo::new(Wire::new(stream, sniffed, facts.opened.clone()));
     let facts = Arc::new(facts);
     let stopped = node.terms.stopped.clone();
-    let service = service_fn(move |request| pipeline::answer(Arc::clone(&node), Arc::clone(&facts), request));
+    let begun = Arc::new(AtomicUsize::new(0));
+    let mut rest = Rest::new(Arc::clone(&begun), limits.header_timeout.saturating_mul(4));
+    let service = service_fn(move |request| {
+        begun.fetch_add(1, Ordering::Relaxed);
+        pipeline::answer(Arc::clone(&node), Arc::clone(&facts), request)
+    });
     let mut drain = Drain(Some(Box::pin(draining.cancelled_owned())));
     let conversation = async {
         let failed = if http2 {
@@ -334,7 +350,7 @@ where
                 .enable_connect_protocol()
                 .serve_connection(wire, service);
             sever_with(connection, |connection, cx| {
-                if drain.begins(cx) {
+                if drain.begins(cx) || rest.is_over(cx) {
                     connection.graceful_shutdown();
                 }
             })
@@ -376,6 +392,34 @@ impl Drain {
             self.0 = None;
         }
         begins
+    }
+}
+
+/// Tells an HTTP/2 connection once to take nothing new, when no request has begun on it for `span`: a client that only
+/// answers pings would keep it for ever. What is open goes on.
+struct Rest {
+    begun: Arc<AtomicUsize>,
+    seen: usize,
+    span: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Rest {
+    fn new(begun: Arc<AtomicUsize>, span: Duration) -> Self {
+        Self { begun, seen: 0, span, timer: Some(Box::pin(tokio::time::sleep(span))) }
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(timer) = &mut self.timer else { return false };
+        while timer.as_mut().poll(cx).is_ready() {
+            let begun = self.begun.load(Ordering::Relaxed);
+            if std::mem::replace(&mut self.seen, begun) == begun {
+                self.timer = None;
+                return true;
+            }
+            timer.as_mut().reset(Instant::now() + self.span);
+        }
+        false
     }
 }
 

@@ -3,8 +3,9 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 /// Where a ledger lives. What is written is durable once the matching sync has returned, and not before.
 pub trait Disk: Send + Sync + fmt::Debug + 'static {
@@ -53,31 +54,48 @@ impl Lock {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemDisk;
 
+/// Opens, and tries again for a while where the process or the machine is out of descriptors: then nothing was opened,
+/// so nothing is half done, and the connections that hold them all come to an end.
+fn opened<T>(open: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    const EMFILE: i32 = 24;
+    const ENFILE: i32 = 23;
+    const PAUSE: Duration = Duration::from_millis(50);
+    for _ in 0..600 {
+        match open() {
+            Err(error) if matches!(error.raw_os_error(), Some(EMFILE | ENFILE)) => std::thread::sleep(PAUSE),
+            outcome => return outcome,
+        }
+    }
+    open()
+}
+
 impl Disk for SystemDisk {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        fs::read(path)
+        let mut bytes = Vec::new();
+        opened(|| File::open(path))?.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        fs::write(path, bytes)
+        opened(|| File::create(path))?.write_all(bytes)
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
-        Ok(Box::new(OpenOptions::new().append(true).open(path)?))
+        Ok(Box::new(opened(|| OpenOptions::new().append(true).open(path))?))
     }
 
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).open(path)?;
+        let file = opened(|| OpenOptions::new().write(true).open(path))?;
         file.set_len(length)?;
         file.sync_all()
     }
 
     fn sync(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
+        opened(|| File::open(path))?.sync_all()
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
+        opened(|| File::open(path))?.sync_all()
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -97,7 +115,7 @@ impl Disk for SystemDisk {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
-        let entries = match fs::read_dir(path) {
+        let entries = match opened(|| fs::read_dir(path)) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),

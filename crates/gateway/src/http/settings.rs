@@ -65,6 +65,7 @@ pub struct Limits {
     /// Requests between their head and their response's head, on this node.
     pub max_in_flight: usize,
     pub max_connections: usize,
+    /// Not counted: this machine and trusted proxies, behind which are many.
     pub max_connections_per_address: Option<usize>,
     /// Streams on one HTTP/2 connection.
     pub max_streams: u32,

@@ -232,7 +232,7 @@ pub(super) fn subject(id: &SubjectId, groups: &[&str]) -> Subject {
 
 /// A browser without a device certificate.
 pub(super) fn client() -> Client {
-    Client { device: DeviceEvidence::Absent, address: IpAddr::from([127, 0, 0, 1]) }
+    Client { device: DeviceEvidence::Absent, address: IpAddr::from([127, 0, 0, 1]), decision: None }
 }
 
 pub(super) fn certified(certificate_pem: &str) -> Client {
