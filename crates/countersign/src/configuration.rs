@@ -448,7 +448,7 @@ impl Meaning<'_> {
 
     fn resources(&mut self, written: Vec<written::Resource>, known: &Known<'_>) -> Vec<Resource> {
         let mut seen = HashSet::new();
-        let mut taken: HashSet<Route> = HashSet::new();
+        let mut taken: HashSet<(String, String)> = HashSet::new();
         let mut resources = Vec::new();
         for resource in written {
             let (Some(id), Some(upstream)) = (resource.id, resource.upstream) else { continue };
@@ -470,7 +470,7 @@ impl Meaning<'_> {
                 }
                 for path in &paths {
                     let route = Route { host: host.clone(), path_prefix: path.clone() };
-                    if !taken.insert(route.clone()) {
+                    if !taken.insert((host.clone(), path.to_ascii_lowercase())) {
                         self.wrong(&hosts.span, format!("{host}{path} already belongs to another resource"), None);
                     }
                     routes.push(route);

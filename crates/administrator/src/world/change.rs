@@ -281,7 +281,8 @@ impl<'a> Draft<'a> {
             // Beside a part of Countersign nothing else is served: a path there could be mistaken for one of its own.
             let alone = (other.kind == ResourceKind::Countersign) != built_in;
             let taken = |route: &&Route| {
-                other.routes.iter().any(|it| it.host == route.host && (alone || it.path_prefix == route.path_prefix))
+                let same = |it: &Route| alone || it.path_prefix.eq_ignore_ascii_case(&route.path_prefix);
+                other.routes.iter().any(|it| it.host == route.host && same(it))
             };
             if let Some(route) = resource.routes.iter().find(taken) {
                 return Err(WorldError::RouteTaken {

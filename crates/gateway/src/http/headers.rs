@@ -67,11 +67,16 @@ fn poses(name: &HeaderName) -> bool {
 }
 
 /// Beginnings of names by which one product or another says who somebody is, or what is really meant.
-const RESERVED_PREFIXES: [&str; 23] = [
+const RESERVED_PREFIXES: [&str; 28] = [
     "countersign-",
     "x-countersign-",
     "x-forwarded-",
-    "x-auth-",
+    "x-auth-user",
+    "x-auth-email",
+    "x-auth-group",
+    "x-auth-name",
+    "x-auth-role",
+    "x-auth-request-",
     "x-ssl-client-",
     "ssl-client-",
     "x-client-cert",
