@@ -138,7 +138,8 @@ async fn a_backup_of_a_running_server_starts_again() {
     succeeds(&["ledger", "verify", "--config", text(&file), "--data", text(&restored)]);
     assert!(restored.join("keys/ledger.key").is_file() && data.join("keys/ledger.key").is_file());
     let link = succeeds(&["break-in", "human:zoe", "--config", text(&file), "--data", text(&restored)]);
-    assert!(link.starts_with(&format!("{}/invite#", test.origin())), "{link}");
+    let origin = format!("http://countersign.localhost:{}", test.configuration.listen.http.unwrap().port());
+    assert!(link.starts_with(&format!("{origin}/invite#")), "{link}");
     test.stop().await;
 }
 
@@ -162,15 +163,15 @@ async fn a_file_with_mistakes_keeps_nobody_from_the_running_server() {
     let file = test.path("countersign.toml");
     test.catch_up();
     let good = std::fs::read_to_string(&file).unwrap();
-    for mistake in ["domian = \"x\"\n", "domain = [\n"] {
+    for (mistake, line) in [("domian = \"x\"\n", 1), ("domain = [\n", 2)] {
         std::fs::write(&file, format!("{mistake}{good}")).unwrap();
         let output = countersign(&["subject", "list", "--config", text(&file)]);
         assert!(output.status.success() && String::from_utf8_lossy(&output.stderr).contains("has mistakes"));
         fails(&["check", "--config", text(&file)], 1);
-        fails(&["apply", text(file.parent().unwrap())], 2);
+        fails(&["apply", text(file.parent().unwrap()), "--config", text(&file)], 2);
         let said = countersign(&["check", "--json", "--config", text(&file)]).stdout;
         let said: serde_json::Value = serde_json::from_slice(&said).unwrap();
-        assert_eq!((&said["mistakes"][0]["file"], &said["mistakes"][0]["line"]), (&text(&file).into(), &1.into()));
+        assert_eq!((&said["mistakes"][0]["file"], &said["mistakes"][0]["line"]), (&text(&file).into(), &line.into()));
     }
     std::fs::write(&file, good).unwrap();
     let said = succeeds(&["subject", "add", "service:nightly", "--owner", "human:alice", "--config", text(&file)]);

@@ -152,7 +152,7 @@ async fn more_than_enough_are_told_of_together() {
     let (method, cause, address) = told.last().unwrap();
     assert_eq!((told.len(), method.as_str(), *address), (601, "several", Some([198, 51, 100, 255].into())));
     let unrecorded = 20 + 10 + 256 * 3 - 540;
-    assert!(cause.starts_with(&format!("{unrecorded} more since ")), "{cause}");
+    assert!(cause.starts_with(&format!("{unrecorded} more refused proofs since ")), "{cause}");
     them.housekeep_accounts().await;
     assert_eq!(refused().await.len(), 601, "told once");
     house.turn(Duration::from_secs(60));
