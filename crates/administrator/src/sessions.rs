@@ -98,6 +98,12 @@ struct Key {
     used: AtomicBool,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    at: Timestamp,
+    stored: bool,
+}
+
 #[derive(Debug, Default)]
 struct Table {
     sessions: HashMap<SessionId, Arc<Session>>,
@@ -110,6 +116,8 @@ struct Table {
 pub(crate) struct Sessions {
     table: RwLock<Table>,
     operator: Option<OperatorAccess>,
+    /// When each subject was last seen here, by any credential, and whether the store knows.
+    seen: Mutex<HashMap<SubjectId, Seen>>,
     /// Assertions accepted, until they expire by themselves.
     used_assertions: Mutex<BTreeMap<String, Timestamp>>,
     started: Timestamp,
@@ -130,7 +138,8 @@ impl Sessions {
         for record in store.keys()? {
             table.keys.insert(record.id.clone(), Arc::new(Key::new(record)));
         }
-        Ok(Self { table: RwLock::new(table), operator, used_assertions: Mutex::default(), started: now })
+        let (table, seen, used_assertions) = (RwLock::new(table), Mutex::default(), Mutex::default());
+        Ok(Self { table, operator, seen, used_assertions, started: now })
     }
 
     /// Whom the credential proves. A secret is hashed before it is looked up, so that the time of the look-up tells
@@ -204,8 +213,10 @@ impl Sessions {
         if used.insert(assertion.jti, assertion.expires).is_some() {
             return Err(CredentialFault::Replayed);
         }
+        let subject = SubjectId::service(operator::SUBJECT).map_err(|_| CredentialFault::Unknown)?;
+        self.saw(&subject, now);
         Ok(Resolved {
-            subject: SubjectId::service(operator::SUBJECT).map_err(|_| CredentialFault::Unknown)?,
+            subject,
             authentication: Some((Methods::from([AuthenticationMethod::LocalOperator]), now)),
             expires: assertion.expires,
             ..Resolved::anonymous()
@@ -298,7 +309,9 @@ impl Sessions {
 
     /// From now on no secret of it counts. `None` when it had ended before.
     pub(crate) fn remove(&self, id: SessionId) -> Option<SessionRecord> {
-        self.table.write().remove(id).map(|(record, _)| record)
+        let (record, _) = self.table.write().remove(id)?;
+        self.saw(&record.subject, record.last_used);
+        Some(record)
     }
 
     pub(crate) fn put_key(&self, record: KeyRecord) {
@@ -306,7 +319,25 @@ impl Sessions {
     }
 
     pub(crate) fn remove_key(&self, id: &KeyId) -> Option<KeyRecord> {
-        self.table.write().keys.remove(id).map(|key| key.current())
+        let record = self.table.write().keys.remove(id)?.current();
+        if let Some(at) = record.last_used {
+            self.saw(&record.subject, at);
+        }
+        Some(record)
+    }
+
+    fn saw(&self, subject: &SubjectId, at: Timestamp) {
+        let mut all = self.seen.lock();
+        match all.get_mut(subject) {
+            Some(seen) if seen.at >= at => {}
+            Some(seen) => *seen = Seen { at, stored: false },
+            None => drop(all.insert(subject.clone(), Seen { at, stored: false })),
+        }
+    }
+
+    /// As of the last flush, and since this process began.
+    pub(crate) fn last_seen(&self, subject: &SubjectId) -> Option<Timestamp> {
+        self.seen.lock().get(subject).map(|seen| seen.at)
     }
 
     /// Sessions that have run out, by age or by rest.
@@ -318,12 +349,27 @@ impl Sessions {
 
     /// What was used since the last call, as changes for the store.
     pub(crate) fn take_changes(&self) -> Vec<Change> {
-        let at = |millis: &AtomicI64| Timestamp::from_millis(millis.load(Ordering::Relaxed));
-        let table = self.table.read();
-        let sessions = table.sessions.iter().filter(|(_, session)| session.used.swap(false, Ordering::Relaxed));
-        let sessions = sessions.map(|(&id, session)| Change::SessionUsed { id, at: at(&session.last_used) });
-        let keys = table.keys.iter().filter(|(_, key)| key.used.swap(false, Ordering::Relaxed));
-        sessions.chain(keys.map(|(id, key)| Change::KeyUsed { id: id.clone(), at: at(&key.last_used) })).collect()
+        let mut changes = Vec::new();
+        {
+            let table = self.table.read();
+            for session in table.sessions.values().filter(|session| session.used.swap(false, Ordering::Relaxed)) {
+                let SessionRecord { id, subject, last_used: at, .. } = session.current();
+                self.saw(&subject, at);
+                changes.push(Change::SessionUsed { id, at });
+            }
+            for key in table.keys.values().filter(|key| key.used.swap(false, Ordering::Relaxed)) {
+                let KeyRecord { id, subject, last_used, .. } = key.current();
+                if let Some(at) = last_used {
+                    self.saw(&subject, at);
+                    changes.push(Change::KeyUsed { id, at });
+                }
+            }
+        }
+        for (id, seen) in self.seen.lock().iter_mut().filter(|(_, seen)| !seen.stored) {
+            seen.stored = true;
+            changes.push(Change::SubjectUsed { id: id.clone(), at: seen.at });
+        }
+        changes
     }
 }
 

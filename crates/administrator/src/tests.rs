@@ -297,6 +297,28 @@ async fn every_refusal_is_recorded_with_its_cause() {
     assert!(house.entries().await.iter().all(|entry| !format!("{entry:?}").contains("the cookie")));
 }
 
+/// Whoever only knocks at doors does not fill the ledger; everybody else is recorded all the same.
+#[tokio::test]
+async fn strangers_share_a_bound_on_entries() {
+    let house = House::new().await;
+    let mut stranger = request(Some("wiki"), ActionClass::Read);
+    stranger.device = DeviceEvidence::Absent;
+    let mut recorded = 0;
+    for _ in 0..40 {
+        let refusal = house.gate.open(stranger.clone()).await.unwrap_err();
+        recorded += usize::from(refusal.decision.is_some());
+    }
+    assert_eq!(recorded, 30);
+    let (known, _) = house.refused(request(None, ActionClass::Read)).await;
+    assert_eq!(known.question.subject, alice());
+    house.administrator.record_summary_of_refusals();
+    let last = house.entries().await.pop().unwrap();
+    let EntryBody::SignInRefused { cause, .. } = last.body else { panic!("{last:?}") };
+    assert!(cause.starts_with("10 more refused requests of nobody known since "), "{cause}");
+    house.clock.set(NOW.plus(Duration::from_secs(60)));
+    house.refused(stranger).await;
+}
+
 /// A stolen cookie counts for nothing elsewhere, and what needs no proof stays open to whoever has a stale one.
 #[tokio::test]
 async fn a_cookie_without_its_device_is_no_cookie() {

@@ -162,14 +162,20 @@ impl Administrator {
     }
 
     pub fn subject(&self, id: &SubjectId) -> Option<Subject> {
-        self.0.world.view().subject(id).map(|record| record.subject())
+        self.0.world.view().subject(id).map(|record| self.seen(record.subject()))
+    }
+
+    /// When somebody was last seen is nothing that a decision reads, so the world does not follow it.
+    fn seen(&self, subject: Subject) -> Subject {
+        let last_used = subject.last_used.max(self.0.accounts.sessions.last_seen(&subject.id));
+        Subject { last_used, ..subject }
     }
 
     /// Sorted by id. Looks at every subject: not for the path of a request.
     pub fn subjects(&self, page: &Page, filter: &SubjectFilter) -> Vec<Subject> {
         let view = self.0.world.view();
         let found = first(page, view.subjects().filter(|it| filter.covers(it)), |it| it.id().to_string());
-        found.into_iter().map(|record| record.subject()).collect()
+        found.into_iter().map(|record| self.seen(record.subject())).collect()
     }
 
     pub fn risk(&self, subject: &SubjectId) -> Option<u8> {

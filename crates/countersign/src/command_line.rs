@@ -370,6 +370,9 @@ pub enum Device {
     #[command(after_help = "Examples:\n  countersign device report --every 5m\n  \
                             countersign device report --set firewall=off   what would happen if")]
     Report(DeviceReport),
+    /// The next certificate before the present one ends. `report` does this by itself in its last third.
+    #[command(after_help = "Example:\n  countersign device renew")]
+    Renew(DeviceRenew),
     /// Take a device into management.
     #[command(after_help = "Examples:\n  countersign device manage laptop\n  countersign device manage laptop --stop")]
     Manage {
@@ -391,6 +394,12 @@ pub struct DeviceEnroll {
     #[arg(long, env = "COUNTERSIGN_DEVICE_TOKEN", hide_env_values = true)]
     pub token: String,
     /// Where the device's key and certificate are kept.
+    #[arg(long, default_value = "countersign-device")]
+    pub identity: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct DeviceRenew {
     #[arg(long, default_value = "countersign-device")]
     pub identity: PathBuf,
 }

@@ -31,6 +31,11 @@ pub enum Change {
         facts: Vec<(PostureAspect, Fact<PostureValue>)>,
     },
     PutRisk(RiskRecord),
+    /// Whoever it is proved themselves then, by any credential. Never earlier than what is known.
+    SubjectUsed {
+        id: SubjectId,
+        at: Timestamp,
+    },
     PutPasskey(PasskeyRecord),
     RemovePasskey {
         credential: String,

@@ -327,6 +327,13 @@ fn keys_and_sessions_come_back(store: &dyn Store) {
     store.commit(&[Change::SessionUsed { id, at: at(77) }, Change::KeyUsed { id: key.clone(), at: at(78) }]).unwrap();
     assert_eq!(sessions(store)[0].last_used, at(77));
     assert_eq!(store.keys().unwrap()[0].last_used, Some(at(78)));
+    // When somebody was last seen never goes back, whoever writes them.
+    for seen in [90, 80] {
+        store.commit(&[Change::SubjectUsed { id: alice.clone(), at: at(seen) }]).unwrap();
+    }
+    let known = || subjects(store).into_iter().find(|subject| subject.id == alice).unwrap();
+    store.commit(&[Change::PutSubject(Subject { last_used: None, ..known() })]).unwrap();
+    assert_eq!(known().last_used, Some(at(90)));
     assert_eq!(store.link("https://i", "s").unwrap().unwrap().subject, alice);
     assert_eq!(risks(store)[0].risk, 40);
     let rotated = SessionRecord {

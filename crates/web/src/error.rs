@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     Malformed(String),
     #[error("{0}")]
     Unacceptable(String),
+    #[error("this address does not take that method")]
+    Method,
     #[error("the request came from another site")]
     ForeignOrigin,
     #[error("the content type has to be {0}")]
@@ -51,6 +53,7 @@ impl Fault {
             Self::Unknown(_) => (StatusCode::NOT_FOUND, "absent", "Not found"),
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed", "The request cannot be read"),
             Self::Unacceptable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unacceptable", "That is not possible"),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method", "Not that method"),
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "foreign-origin", "Refused"),
             Self::MediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "Unknown content type"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large"),
@@ -71,6 +74,7 @@ impl Fault {
             | Self::Unknown(_)
             | Self::Malformed(_)
             | Self::Unacceptable(_)
+            | Self::Method
             | Self::ForeignOrigin
             | Self::MediaType(_)
             | Self::TooLarge

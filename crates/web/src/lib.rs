@@ -123,7 +123,7 @@ pub fn parts(administrator: Administrator, settings: Settings) -> HashMap<String
     let programmes = |router: Router<Site>, limit: usize| {
         router
             .fallback(async || Fault::Absent)
-            .method_not_allowed_fallback(async || Fault::Absent)
+            .method_not_allowed_fallback(async || Fault::Method)
             .layer(from_fn(guard::programme))
             .layer(from_fn(headers::stamp))
             .layer(DefaultBodyLimit::max(limit))

@@ -40,7 +40,17 @@ async fn a_device_enrols_reports_and_is_cut_when_it_degrades() {
     assert!(report("on", &[]).contains("reported by laptop"));
     tell(&["device", "manage", "laptop"]);
 
+    let renew = ["device", "renew", "--identity", text(&identity)];
+    let before = std::fs::read_to_string(identity.join("certificate.pem")).unwrap();
+    assert!(succeeds(&renew).contains("laptop has a new certificate, until "));
     let read = |name: &str| std::fs::read_to_string(identity.join(name)).unwrap();
+    let proof = ClientIdentity { certificate: read("certificate.pem"), key: read("key.pem") };
+    assert_ne!(proof.certificate, before);
+    // Near its end a report brings the next one with it.
+    let near = read("device.json").replace("\"expires\": \"2", "\"expires\": \"1");
+    std::fs::write(identity.join("device.json"), near).unwrap();
+    assert!(report("on", &[]).contains("reported by laptop"));
+    assert_ne!(read("certificate.pem"), proof.certificate);
     let proof = ClientIdentity { certificate: read("certificate.pem"), key: read("key.pem") };
     let link = tell(&["subject", "invite", "human:alice"]);
     let (_, secret) = link.trim().split_once('#').unwrap();

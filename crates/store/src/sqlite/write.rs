@@ -55,6 +55,10 @@ pub(super) fn apply(t: &Transaction<'_>, change: &Change) -> Result<(), StoreErr
                 params![record.subject.to_string(), record.risk, record.reason, record.changed.millis()],
             )?;
         }
+        Change::SubjectUsed { id, at } => {
+            let sql = "UPDATE subjects SET last_used = MAX(COALESCE(last_used, ?2), ?2) WHERE id = ?1";
+            run(t, sql, params![id.to_string(), at.millis()])?;
+        }
         Change::PutPasskey(record) => put_passkey(t, record)?,
         Change::RemovePasskey { credential } => {
             run(t, "DELETE FROM passkeys WHERE credential = ?1", [credential])?;
@@ -128,7 +132,8 @@ fn put_subject(t: &Transaction<'_>, subject: &Subject) -> Result<(), StoreError>
          ON CONFLICT (id) DO UPDATE SET
          display_name = excluded.display_name, email = excluded.email, owner = excluded.owner,
          acts_for = excluded.acts_for, state = excluded.state, source = excluded.source,
-         created = excluded.created, last_used = excluded.last_used",
+         created = excluded.created,
+         last_used = COALESCE(MAX(excluded.last_used, subjects.last_used), excluded.last_used, subjects.last_used)",
         params![
             id,
             subject.display_name,

@@ -35,6 +35,7 @@ async fn every_described_address_is_served() {
             let answer = stage.json(part, Some(&alice), method.clone(), &concrete, json!({ "unknown": 1 })).await;
             let routed = answer.status != StatusCode::NOT_FOUND || path.contains("{id}");
             assert!(routed, "{method} {path}: {} {}", answer.status, answer.body);
+            assert_ne!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
             if !answer.status.is_success() {
                 assert_eq!(answer.headers[header::CONTENT_TYPE], "application/problem+json", "{method} {path}");
             }
@@ -108,6 +109,7 @@ async fn bodies_are_taken_strictly() {
     check("/api/v1/groups/g", "text/plain", r#"{"display_name":"G"}"#, StatusCode::UNSUPPORTED_MEDIA_TYPE).await;
     check("/api/v1/groups/g", json, r#"{"display_name":"G","unknown":1}"#, StatusCode::BAD_REQUEST).await;
     check("/api/v1/groups/g", json, "{", StatusCode::BAD_REQUEST).await;
+    check("/api/v1/status", json, "{}", StatusCode::METHOD_NOT_ALLOWED).await;
     check("/api/v1/groups/%20g", json, r#"{"display_name":"G"}"#, StatusCode::NOT_FOUND).await;
     let unknown = r#"{"display_name":"W","tier":"high","routes":[],"upstream":{"url":"http://x"},"oops":1}"#;
     check("/api/v1/resources/w", json, unknown, StatusCode::BAD_REQUEST).await;

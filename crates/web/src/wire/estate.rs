@@ -576,16 +576,18 @@ impl Device {
             observed: fact.observed,
             expires: fact.expires(),
         };
+        let revoked = match device.state {
+            model::DeviceState::Active => false,
+            model::DeviceState::Revoked => true,
+        };
         Self {
             id: device.id.clone(),
             display_name: device.display_name.clone(),
             owner: device.owner.clone(),
             managed: device.managed,
-            revoked: match device.state {
-                model::DeviceState::Active => false,
-                model::DeviceState::Revoked => true,
-            },
-            compliant: assessment.compliant(),
+            revoked,
+            // What it last reported counts for nothing any more.
+            compliant: !revoked && assessment.compliant(),
             findings: findings(&assessment.findings),
             posture: device.posture.iter().map(fact).collect(),
             enrolled: device.enrolled,

@@ -70,7 +70,10 @@ async fn sessions_survive_a_restart_with_their_last_use_and_the_dead_stay_dead()
     house.administrator.sign_out(left.session, &actor()).await;
     assert!(house.administrator.kill_session(killed.session, &actor()).await.is_err(), "there is none any more");
     house.administrator.housekeep_accounts().await;
+    let last_used = house.administrator.now();
     house.restart();
+    let alice = house.administrator.subject(&human("alice")).unwrap();
+    assert_eq!(alice.last_used, Some(last_used), "and so is whose session it is");
     house.turn(Duration::from_secs(1801));
     assert!(house.cookie(&kept.cookie.secret, CONTROL, &client()).is_ok(), "its rest counts from its last use");
     for ended in [killed, left] {

@@ -1,9 +1,15 @@
-//! A node that stops takes nothing with it that is still open.
+//! A node that stops takes nothing with it that is still open, and one that runs keeps nothing that only looks alive.
+
+use std::time::Duration;
 
 use countersign_lease::{EndReason, RevocationCause};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
 
 use super::client::{ask, bare, send};
-use super::fixture::{SESSION, start};
+use super::fixture::{SESSION, start, start_with, within};
+use crate::http::Body;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_does_not_end_by_itself_is_cut_and_recorded_as_shutdown() {
@@ -34,4 +40,14 @@ async fn what_does_not_end_by_itself_is_cut_and_recorded_as_shutdown() {
     assert!(first.frame().await.is_none_or(|frame| frame.is_err()));
     assert_eq!(&socket.rest().await[2..4], 1001u16.to_be_bytes());
     assert_eq!(idle.rest().await, b"");
+}
+
+/// The client answers every ping.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_http2_connection_on_which_nothing_begins_ends() {
+    let fixture = start_with(|settings| settings.limits.header_timeout = Duration::from_millis(100)).await;
+    let stream = TokioIo::new(TcpStream::connect(fixture.address).await.unwrap());
+    let (sender, connection) = http2::handshake::<_, _, Body>(TokioExecutor::new(), stream).await.unwrap();
+    within("the end of the connection", connection).await.unwrap();
+    assert!(sender.is_closed());
 }
