@@ -23,6 +23,7 @@ fn files(policies: usize) -> Vec<SourceFile> {
     let mut files: Vec<_> = std::fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "cedar"))
         .map(|path| SourceFile { text: std::fs::read_to_string(&path).unwrap(), path })
         .collect();
     let starter: usize = files.iter().map(|file| file.text.matches("@id(").count()).sum();
