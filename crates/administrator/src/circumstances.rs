@@ -17,7 +17,7 @@ use countersign_policy::Slice;
 
 use crate::policies::Rules;
 use crate::sessions::{CredentialFault, Presented, Resolved};
-use crate::world::{ResourceRecord, SubjectRecord, View};
+use crate::world::{DeviceRecord, ResourceRecord, SubjectRecord, View};
 use crate::{Administrator, Disclosure};
 
 /// How long a decision stands under a policy that computes with time in a way that tells no instant.
@@ -218,20 +218,13 @@ fn gather(
         Authentication { methods: methods.clone(), at: *at, age: now.since(*at).as_secs() }
     });
     let device = view.evident_device(&sight.device).filter(|record| record.proves(now)).map(|record| {
-        let Assessment { findings, observed, holds_until } =
-            rules.settings.posture.assess_each(|aspect| record.fact(aspect), now);
+        let (device, observed, holds_until) = rules.device_at(record, now);
         change_at(holds_until);
         change_at(record.certificate_expires());
         if let Some(observed) = observed {
             ages(observed, &mut change_at);
         }
-        DeviceCircumstances {
-            id: record.id().clone(),
-            managed: record.managed,
-            compliant: findings.is_empty(),
-            findings,
-            posture_age: observed.map(|observed| now.since(observed).as_secs()),
-        }
+        device
     });
     for &instant in &time.instants {
         change_at(instant);
@@ -247,7 +240,7 @@ fn gather(
         device,
         network: NetworkCircumstances {
             address: sight.address,
-            zones: zones(rules, sight.address),
+            zones: rules.zones(sight.address),
             encrypted: sight.encrypted,
         },
         time: rules.time_at(now),
@@ -259,18 +252,37 @@ fn gather(
     (circumstances, holds_until)
 }
 
-fn zones(rules: &Rules, address: IpAddr) -> BTreeSet<ZoneName> {
-    let named = rules.settings.zones.iter().filter(|(_, networks)| networks.iter().any(|it| it.contains(address)));
-    let mut zones: BTreeSet<ZoneName> = named.map(|(name, _)| name.clone()).collect();
-    if address.to_canonical().is_loopback()
-        && let Ok(loopback) = ZoneName::new("loopback")
-    {
-        zones.insert(loopback);
-    }
-    zones
-}
-
 impl Rules {
+    /// A device as it is judged at `now`, since when the oldest fact about it is known, and until when nothing changes.
+    pub(crate) fn device_at(
+        &self,
+        record: &DeviceRecord,
+        now: Timestamp,
+    ) -> (DeviceCircumstances, Option<Timestamp>, Timestamp) {
+        let Assessment { findings, observed, holds_until } =
+            self.settings.posture.assess_each(|aspect| record.fact(aspect), now);
+        let device = DeviceCircumstances {
+            id: record.id().clone(),
+            managed: record.managed,
+            compliant: findings.is_empty(),
+            findings,
+            posture_age: observed.map(|observed| now.since(observed).as_secs()),
+        };
+        (device, observed, holds_until)
+    }
+
+    /// The named networks that an address lies in.
+    pub(crate) fn zones(&self, address: IpAddr) -> BTreeSet<ZoneName> {
+        let named = self.settings.zones.iter().filter(|(_, networks)| networks.iter().any(|it| it.contains(address)));
+        let mut zones: BTreeSet<ZoneName> = named.map(|(name, _)| name.clone()).collect();
+        if address.to_canonical().is_loopback()
+            && let Ok(loopback) = ZoneName::new("loopback")
+        {
+            zones.insert(loopback);
+        }
+        zones
+    }
+
     pub(crate) fn time_at(&self, now: Timestamp) -> TimeCircumstances {
         let instant = jiff::Timestamp::from_millisecond(now.millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         let local = instant.to_zoned(self.time_zone.clone());

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod apply;
+mod ask;
 mod authority;
 mod built_in;
 mod circumstances;
@@ -55,6 +56,11 @@ use crate::world::World;
 
 pub use accounts::{AccountParts, ActError, Client, OneTimeLink, ProviderParts, Provision, SignInError};
 pub use apply::{ApplyReport, Bundle};
+pub use ask::{
+    AccessMatrix, Answer, AskError, Chain, Conditions, Coverage, DeviceCondition, DidError, DidFilter, Doing, Done,
+    Door, Gaps, Holder, MatrixRow, Members, NetworkCondition, Ownerless, Provenance, Reach, RequestCondition, Reversal,
+    Tick, Under, WhatCan, WhoCan, Why, WhyError,
+};
 pub use built_in::{AUDITORS, LOCAL_OPERATOR, OWNERS};
 pub use clock::SystemClock;
 pub use devices::{DeviceError, EnrolledDevice};
@@ -75,6 +81,9 @@ pub use world::{Counts, WorldError};
 
 // What views are made of, for crates that know neither the store nor the policy engine.
 pub use countersign_policy::PolicyInfo;
+pub use countersign_policy::ask::{
+    DeviceBound, Place, Proven, SignIn, SignInBound, Situation, Sufficient, Way, Window,
+};
 pub use countersign_store::KeyScope;
 
 /// The administrator of one node. A handle: clones are the same administrator.

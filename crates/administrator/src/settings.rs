@@ -78,6 +78,11 @@ pub struct Network {
 pub struct ParseNetworkError(String);
 
 impl Network {
+    /// The first address of the range.
+    pub const fn address(&self) -> IpAddr {
+        self.address
+    }
+
     /// An IPv4 address that arrives mapped into IPv6 counts as the IPv4 address that it is.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {

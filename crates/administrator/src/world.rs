@@ -227,6 +227,12 @@ impl View {
         closed
     }
 
+    /// The group itself and every group that is in it, directly or not.
+    pub(crate) fn below(&self, group: &GroupId) -> HashSet<GroupId> {
+        let is = |record: &&Arc<GroupRecord>| record.closed.binary_search(group).is_ok();
+        self.groups.iter().filter(is).map(|record| record.group.id.clone()).collect()
+    }
+
     fn certificate_holder(&self, device: &Device, fingerprint: Fingerprint) -> Option<&DeviceId> {
         self.certificates.get(&fingerprint).map(|record| &record.device).filter(|&holder| *holder != device.id)
     }

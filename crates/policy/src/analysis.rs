@@ -239,7 +239,7 @@ pub(crate) fn depth(expression: &Expr) -> usize {
     deepest
 }
 
-fn fact(expression: &Expr) -> Option<Fact> {
+pub(crate) fn fact(expression: &Expr) -> Option<Fact> {
     let (var, attributes) = path(expression)?;
     root(var).and_then(|root| Fact::at(root, &attributes))
 }
@@ -248,7 +248,7 @@ fn text(expression: &Expr) -> Option<&str> {
     if let ExprKind::Lit(Literal::String(text)) = expression.expr_kind() { Some(text) } else { None }
 }
 
-fn constant(expression: &Expr, symbols: &Symbols) -> Option<Constant> {
+pub(crate) fn constant(expression: &Expr, symbols: &Symbols) -> Option<Constant> {
     let restricted = ast::BorrowedRestrictedExpr::new(expression).ok()?;
     let extensions = cedar_policy_core::extensions::Extensions::all_available();
     let value = cedar_policy_core::evaluator::RestrictedEvaluator::new(extensions).interpret(restricted).ok()?;

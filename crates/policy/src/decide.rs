@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use countersign_model::{
-    Allowance, Decision, Denial, DenialCause, FactRead, PolicyFault, PolicyRole, Question, Reasons,
+    Action, Allowance, Decision, Denial, DenialCause, FactRead, PolicyFault, PolicyRole, Question, Reasons,
 };
 use smallvec::SmallVec;
 
@@ -49,6 +49,11 @@ impl Outcome {
         }
     }
 
+    /// Whether somebody permits it, forbidden or not.
+    pub(crate) fn permitted(&self) -> bool {
+        !self.permits.is_empty()
+    }
+
     fn sort(mut self) -> Self {
         for numbers in [&mut self.permits, &mut self.forbids, &mut self.missed] {
             numbers.sort_unstable();
@@ -61,7 +66,7 @@ impl Outcome {
 impl PolicySet {
     /// Decides one question on one slice of the world, by the compiled plan.
     pub fn decide(&self, slice: &Slice<'_>, question: &Question) -> Decision {
-        self.decide_with(slice, question, |view| self.outcome(view, question))
+        self.decide_with(slice, question, |view| self.outcome(view, question.action))
     }
 
     /// The same decision by Cedar's own `Authorizer`, some hundred times slower: what live decisions and the tests are
@@ -105,13 +110,13 @@ impl PolicySet {
         }
     }
 
-    pub(crate) fn outcome(&self, view: &View<'_>, question: &Question) -> Outcome {
+    pub(crate) fn outcome(&self, view: &View<'_>, action: Action) -> Outcome {
         let mut outcome = Outcome::default();
-        let Some(plan) = self.plan(view.subject.kind, question.action) else { return outcome };
+        let Some(plan) = self.plan(view.subject.kind, action) else { return outcome };
         let case = OnceCell::new();
         plan.run(view, |number, satisfied| {
             let satisfied = satisfied.or_else(|_uncovered| {
-                let case = case.get_or_init(|| Case::new(view, question.action)).as_ref().map_err(Clone::clone)?;
+                let case = case.get_or_init(|| Case::new(view, action)).as_ref().map_err(Clone::clone)?;
                 self.policies.get(number as usize).map_or(Ok(false), |policy| case.evaluate(policy))
             });
             self.count(&mut outcome, number, satisfied);
@@ -142,7 +147,7 @@ impl PolicySet {
         }
         if outcome.permits.is_empty() && outcome.forbids.is_empty() {
             // Cedar does not name the permits that came into question; which facts to show is the plan's to say.
-            outcome.missed = self.outcome(view, question).missed;
+            outcome.missed = self.outcome(view, question.action).missed;
         }
         outcome
     }

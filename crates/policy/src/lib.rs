@@ -10,6 +10,7 @@
 //! (`lint.rs`) and one form for all files (`format.rs`).
 
 mod analysis;
+pub mod ask;
 mod cedar;
 mod compile;
 mod conditions;

@@ -109,7 +109,7 @@ impl PolicySet {
                 step.apply(&mut circumstances);
             }
             let changed = View { subject, circumstances: &circumstances, ..*view };
-            if self.outcome(&changed, question).verdict() == Verdict::Allow {
+            if self.outcome(&changed, question.action).verdict() == Verdict::Allow {
                 return Some(steps.iter().flat_map(|step| step.needs.iter().cloned()).collect());
             }
         }

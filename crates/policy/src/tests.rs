@@ -7,6 +7,7 @@
 )]
 //! Tests of the policy engine, by subject.
 
+mod ask;
 mod authoring;
 mod corpus;
 mod fixtures;

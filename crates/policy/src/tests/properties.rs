@@ -111,7 +111,7 @@ fn condition() -> impl Strategy<Value = String> {
     })
 }
 
-fn policy() -> impl Strategy<Value = String> {
+pub(super) fn policy() -> impl Strategy<Value = String> {
     let scope = (prop::sample::select(PRINCIPALS), prop::sample::select(ACTIONS), prop::sample::select(RESOURCES));
     (any::<bool>(), scope, condition(), prop::option::of(condition())).prop_map(|(forbid, scope, when, unless)| {
         let effect = if forbid { "forbid" } else { "permit" };
@@ -125,7 +125,7 @@ fn groups() -> impl Strategy<Value = Vec<GroupId>> {
     prop::collection::vec(group, 0..3)
 }
 
-fn known_circumstances() -> impl Strategy<Value = Circumstances> {
+pub(super) fn known_circumstances() -> impl Strategy<Value = Circumstances> {
     let authentication =
         (prop::sample::select(&Method::ALL[..]), prop::sample::select(&[0_u64, 3600, 3601, 100_000, u64::MAX][..]));
     let laptop = (any::<bool>(), any::<bool>(), prop::option::of(prop::sample::select(&[0_u64, 599, 600][..])));

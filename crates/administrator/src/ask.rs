@@ -1,0 +1,381 @@
+//! The policy asked: who can, what can somebody do, which groups reach which resources, under stated circumstances or
+//! under which. The answers are exact and come from one view of the world and one set of policies (`policy`'s `ask`
+//! works them out); nothing is recorded by it and nothing opened. Everything here computes for a while: not for an
+//! async thread.
+
+mod coverage;
+mod done;
+mod matrix;
+mod situation;
+mod why;
+
+use std::collections::{BTreeSet, HashSet};
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use countersign_model::{
+    Action, ActionClass, DeviceId, GroupId, HttpCircumstances, Resource, ResourceId, SubjectId, SubjectKind,
+    SubjectState, Timestamp, ZoneName,
+};
+use countersign_policy::ask::{Asker, Of, Population, Situation, Sufficient, Terrain, Wanted, each};
+
+use crate::policies::Rules;
+use crate::world::{ResourceRecord, SubjectRecord, View};
+use crate::{Administrator, Page};
+
+pub use coverage::{Coverage, Door, Gaps, Ownerless};
+pub use done::{DidError, DidFilter, Doing, Done};
+pub use matrix::{AccessMatrix, MatrixRow, Members};
+pub use situation::{Conditions, DeviceCondition, NetworkCondition, RequestCondition};
+pub use why::{Chain, Provenance, Reversal, Why, WhyError};
+
+/// Hears how many pieces of the work are done and of how many, and ends it with `Break`.
+pub type Tick<'t> = &'t (dyn Fn(usize, usize) -> ControlFlow<()> + Sync);
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    #[error("there is no subject {0}")]
+    UnknownSubject(SubjectId),
+    #[error("there is no resource {0}")]
+    UnknownResource(ResourceId),
+    #[error("there is no group {0}")]
+    UnknownGroup(GroupId),
+    #[error("there is no network zone {0}")]
+    UnknownZone(ZoneName),
+    #[error("there is no active device {0}")]
+    InactiveDevice(DeviceId),
+    #[error("nobody waits for the answer any more")]
+    Cancelled,
+}
+
+/// Under which circumstances is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Under {
+    /// All of them, and the answer tells which suffice.
+    Any,
+    These(Box<Situation>),
+}
+
+#[derive(Debug, Clone)]
+pub struct WhoCan {
+    pub action: Action,
+    pub resource: ResourceId,
+    pub under: Under,
+    /// The request that is meant; without it, one that stands for the action.
+    pub request: RequestCondition,
+    /// Only those in this group, directly or not.
+    pub group: Option<GroupId>,
+    pub kind: Option<SubjectKind>,
+    pub page: Page,
+}
+
+#[derive(Debug, Clone)]
+pub struct WhatCan {
+    pub subject: SubjectId,
+    /// Without it, every action.
+    pub action: Option<Action>,
+    pub under: Under,
+    pub request: RequestCondition,
+    pub page: Page,
+}
+
+/// One page of what was found, in the order of its ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer<T> {
+    pub items: Vec<T>,
+    /// Begins the next page.
+    pub next: Option<String>,
+    /// How many there are on all pages.
+    pub found: usize,
+    /// How many were looked at: each of them is in the answer or cannot.
+    pub considered: usize,
+    /// SHA-256 of the policies that answered, in hex.
+    pub policy_set: String,
+    /// Of the world.
+    pub generation: u64,
+    /// What the answer does not cover.
+    pub caveats: Vec<&'static str>,
+}
+
+/// Somebody who can.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    pub subject: SubjectId,
+    pub display_name: String,
+    /// The weakest circumstances that suffice; empty where circumstances were stated.
+    pub suffices: Arc<[Sufficient]>,
+}
+
+/// Something that somebody can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    pub resource: ResourceId,
+    pub display_name: String,
+    pub action: Action,
+    pub suffices: Vec<Sufficient>,
+}
+
+/// The world and the policies, as they are when the question is put.
+struct Moment {
+    view: Arc<View>,
+    rules: Arc<Rules>,
+    now: Timestamp,
+}
+
+impl Moment {
+    fn of(administrator: &Administrator) -> Self {
+        Self {
+            view: Arc::clone(&administrator.0.world.view()),
+            rules: administrator.0.rules.load_full(),
+            now: administrator.now(),
+        }
+    }
+
+    /// Everybody who is let in at all, sorted: what is disabled, or acts for somebody who is, can nothing.
+    fn subjects(&self, fits: impl Fn(&SubjectRecord) -> bool) -> Vec<&SubjectRecord> {
+        let anonymous = self.view.subject(&SubjectId::anonymous());
+        let all = self.view.subjects().chain(anonymous).map(AsRef::as_ref);
+        let mut subjects: Vec<&SubjectRecord> = all.filter(|it| self.view.answers(it) && fits(it)).collect();
+        subjects.sort_by_cached_key(|record| record.id().to_string());
+        subjects
+    }
+
+    fn subject(&self, id: &SubjectId) -> Result<&SubjectRecord, AskError> {
+        self.view.subject(id).map(AsRef::as_ref).ok_or_else(|| AskError::UnknownSubject(id.clone()))
+    }
+
+    fn resource(&self, id: &ResourceId) -> Result<&ResourceRecord, AskError> {
+        self.view.resource(id).map(AsRef::as_ref).ok_or_else(|| AskError::UnknownResource(id.clone()))
+    }
+
+    fn resources(&self) -> Vec<&ResourceRecord> {
+        let mut resources: Vec<&ResourceRecord> = self.view.resources().map(AsRef::as_ref).collect();
+        resources.sort_unstable_by(|a, b| a.resource.id.cmp(&b.resource.id));
+        resources
+    }
+
+    /// Every circumstance that the policies tell apart, as of the time and from the places that this installation knows.
+    fn terrain(&self, of: Of) -> Terrain {
+        let situation = Conditions::default().situation(&self.rules, self.now);
+        let named = self.rules.settings.zones.iter();
+        let mut places: Vec<(ZoneName, IpAddr)> =
+            named.filter_map(|(zone, networks)| Some((zone.clone(), networks.first()?.address()))).collect();
+        if let Ok(loopback) = ZoneName::new(situation::LOOPBACK) {
+            places.push((loopback, std::net::Ipv4Addr::LOCALHOST.into()));
+        }
+        let zones_of = |address: IpAddr| -> BTreeSet<ZoneName> { self.rules.zones(address) };
+        Terrain::new(&self.rules.policies, of, &situation, &places, &zones_of)
+    }
+
+    fn answer<T>(&self, items: Vec<T>, next: Option<String>, found: usize, considered: usize) -> Answer<T> {
+        Answer {
+            items,
+            next,
+            found,
+            considered,
+            policy_set: self.rules.policies.hash().to_owned(),
+            generation: self.view.generation,
+            caveats: self.caveats(),
+        }
+    }
+
+    fn caveats(&self) -> Vec<&'static str> {
+        let policies = &self.rules.policies;
+        let mut caveats = Vec::new();
+        if !policies.ignores_request() {
+            caveats.push(
+                "a policy looks at the method, host or path: the answer is for the request that stands for the action",
+            );
+        }
+        if policies.time().continuous {
+            caveats.push("a policy computes with ages or with the time: the answer is for now");
+        } else if !policies.time().instants.is_empty() {
+            caveats.push("a policy names an instant: the answer is for now");
+        }
+        caveats
+    }
+}
+
+fn asker(record: &SubjectRecord) -> Asker<'_> {
+    Asker { record: &record.record, risk: record.risk }
+}
+
+fn wanted<'r>(action: Action, record: &'r ResourceRecord, request: &RequestCondition) -> Wanted<'r> {
+    Wanted { action, record: &record.record, http: Some(Arc::new(request.of(&record.resource, action))) }
+}
+
+/// The request that stands for an action: where the resource's own rules say what the action is, what they say.
+fn representative(resource: &Resource, action: Action) -> HttpCircumstances {
+    let route = resource.routes.first();
+    let rule = resource.rules.iter().find(|rule| rule.action == action.class);
+    let method = match (rule.and_then(|rule| rule.methods.first()), action.class) {
+        (Some(method), _) => method.clone(),
+        (None, ActionClass::Write) => "POST".to_owned(),
+        (None, ActionClass::Read | ActionClass::Administer | ActionClass::Connect) => "GET".to_owned(),
+    };
+    let path = match rule {
+        Some(rule) => rule.path.0.strip_suffix("/*").unwrap_or(&rule.path.0).to_owned(),
+        None => route.map(|route| route.path_prefix.clone()).unwrap_or_default(),
+    };
+    let path = if path.is_empty() { "/".to_owned() } else { path };
+    HttpCircumstances { method, host: route.map(|route| route.host.clone()).unwrap_or_default(), path }
+}
+
+/// The items of one page of `all`, which is in order, and where the next page begins.
+fn page<T>(all: impl Iterator<Item = T>, page: &Page, id: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    let mut items: Vec<T> = all
+        .skip_while(|item| page.after.as_ref().is_some_and(|after| id(item) <= *after))
+        .take(page.limit + 1)
+        .collect();
+    let more = items.len() > page.limit;
+    items.truncate(page.limit);
+    let next = items.last().filter(|_| more).map(&id);
+    (items, next)
+}
+
+impl Administrator {
+    /// `conditions` as the circumstances of a question.
+    pub fn situation(&self, conditions: &Conditions) -> Result<Situation, AskError> {
+        let rules = self.0.rules.load();
+        conditions.check(&rules)?;
+        Ok(conditions.situation(&rules, self.now()))
+    }
+
+    /// Everybody who can.
+    pub fn who_can(&self, asked: &WhoCan, tick: Tick<'_>) -> Result<Answer<Holder>, AskError> {
+        let moment = Moment::of(self);
+        let policies = &moment.rules.policies;
+        let resource = moment.resource(&asked.resource)?;
+        if let Some(group) = asked.group.as_ref().filter(|group| !moment.knows(group)) {
+            return Err(AskError::UnknownGroup(group.clone()));
+        }
+        let members = asked.group.as_ref().map(|group| (group, moment.view.below(group)));
+        let subjects = moment.subjects(|record| {
+            asked.kind.is_none_or(|kind| record.id().kind() == kind)
+                && members.as_ref().is_none_or(|(group, below)| is_within(record, group, below))
+        });
+        let wanted = wanted(asked.action, resource, &asked.request);
+        let askers = subjects.iter().map(|record| asker(record)).collect();
+        let population = Population::new(policies, askers, std::slice::from_ref(&wanted));
+        let classes = population.classes(&wanted);
+        let suffices: Vec<Option<Arc<[Sufficient]>>> = match &asked.under {
+            Under::These(situation) => {
+                let found = population.decide(&classes, &wanted, situation);
+                found.into_iter().map(|allowed| allowed.then(Arc::default)).collect()
+            }
+            Under::Any => {
+                let terrain = moment.terrain(Of::All);
+                let of_class = |class: usize| {
+                    let at = classes.representatives().get(class)?;
+                    let found = policies.suffices(population.asker(*at)?, &wanted, &terrain);
+                    (!found.is_empty()).then(|| Arc::from(found))
+                };
+                let count = classes.len();
+                each(count, &|done| tick(done, count), of_class).ok_or(AskError::Cancelled)?
+            }
+        };
+        let can: Vec<(&SubjectRecord, &Arc<[Sufficient]>)> = subjects
+            .iter()
+            .zip(classes.spread(&suffices))
+            .filter_map(|(record, suffices)| Some((*record, suffices.as_ref()?)))
+            .collect();
+        let found = can.len();
+        let (items, next) = page(can.into_iter(), &asked.page, |(record, _)| record.id().to_string());
+        let holder = |(record, suffices): (&SubjectRecord, &Arc<[Sufficient]>)| Holder {
+            subject: record.id().clone(),
+            display_name: record.display_name().to_owned(),
+            suffices: Arc::clone(suffices),
+        };
+        Ok(moment.answer(items.into_iter().map(holder).collect(), next, found, subjects.len()))
+    }
+
+    /// Everything that somebody can do.
+    pub fn what_can(&self, asked: &WhatCan, tick: Tick<'_>) -> Result<Answer<Reach>, AskError> {
+        let moment = Moment::of(self);
+        let policies = &moment.rules.policies;
+        let subject = moment.subject(&asked.subject)?;
+        let resources = if moment.view.answers(subject) { moment.resources() } else { Vec::new() };
+        let actions: Vec<Action> = asked.action.map_or_else(|| Action::all().collect(), |action| vec![action]);
+        let terrain = match &asked.under {
+            Under::Any => Some(moment.terrain(Of::All)),
+            Under::These(_) => None,
+        };
+        let count = resources.len();
+        let of_resource = |at: usize| -> Vec<Reach> {
+            let Some(record) = resources.get(at) else { return Vec::new() };
+            let reach = |action: &Action| {
+                let wanted = wanted(*action, record, &asked.request);
+                let suffices = match (&asked.under, &terrain) {
+                    (Under::These(situation), _) => policies.allows(&asker(subject), &wanted, situation).then(Vec::new),
+                    (Under::Any, None) => None,
+                    (Under::Any, Some(terrain)) => {
+                        let found = policies.suffices(&asker(subject), &wanted, terrain);
+                        (!found.is_empty()).then_some(found)
+                    }
+                }?;
+                Some(Reach {
+                    resource: record.resource.id.clone(),
+                    display_name: record.resource.display_name.clone(),
+                    action: *action,
+                    suffices,
+                })
+            };
+            actions.iter().filter_map(reach).collect()
+        };
+        let all = each(count, &|done| tick(done, count), of_resource).ok_or(AskError::Cancelled)?;
+        let all: Vec<Reach> = all.into_iter().flatten().collect();
+        let (found, considered) = (all.len(), count * actions.len());
+        let (items, next) =
+            page(all.into_iter(), &asked.page, |reach| format!("{} {}", reach.resource, order(reach.action)));
+        Ok(moment.answer(items, next, found, considered))
+    }
+
+    /// Which of all actions somebody is allowed at a resource under these circumstances.
+    pub fn which_actions(
+        &self,
+        subject: &SubjectId,
+        resource: &ResourceId,
+        request: &RequestCondition,
+        situation: &Situation,
+    ) -> Result<Vec<Action>, AskError> {
+        let moment = Moment::of(self);
+        let (subject, resource) = (moment.subject(subject)?, moment.resource(resource)?);
+        let allowed = |action: &Action| {
+            let wanted = wanted(*action, resource, request);
+            moment.view.answers(subject) && moment.rules.policies.allows(&asker(subject), &wanted, situation)
+        };
+        Ok(Action::all().filter(allowed).collect())
+    }
+}
+
+/// The place of an action in the order of all, so that pages follow it.
+fn order(action: Action) -> usize {
+    Action::all().position(|other| other == action).unwrap_or_default()
+}
+
+impl Moment {
+    fn knows(&self, group: &GroupId) -> bool {
+        group.as_str() == countersign_policy::EVERYONE || self.view.group(group).is_some()
+    }
+
+    fn within(&self, record: &SubjectRecord, group: &GroupId) -> bool {
+        is_within(record, group, &self.view.below(group))
+    }
+}
+
+/// Whether somebody is in a group, directly or not; every person is in `everyone`. `below` are the group itself and all
+/// that are in it.
+fn is_within(record: &SubjectRecord, group: &GroupId, below: &HashSet<GroupId>) -> bool {
+    (group.as_str() == countersign_policy::EVERYONE && record.id().kind() == SubjectKind::Human)
+        || record.groups().iter().any(|direct| below.contains(direct))
+}
+
+impl View {
+    /// Whether it is let in at all: active, and not acting for somebody who is not.
+    pub(crate) fn answers(&self, record: &SubjectRecord) -> bool {
+        let active = |id: &SubjectId| self.subject(id).is_some_and(|record| record.state == SubjectState::Active);
+        record.state == SubjectState::Active && record.acts_for().is_none_or(active)
+    }
+}

@@ -1,0 +1,261 @@
+//! Subjects that no policy can tell apart, for a given resource. Exact, because a policy sees entities only as equal or
+//! not, and as members or not: renaming whatever it does not name changes no answer. So two subjects are alike for a
+//! resource when they agree in kind and risk; in being, having as owner or acting for whom the policies that can apply
+//! to the resource name, and the resource's owner; in the groups that those policies name; and in being in one of the
+//! resource's readers, writers or administrators at all, since no policy can tell which of them it is.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+
+use countersign_model::SubjectKind;
+use smallvec::SmallVec;
+
+use super::named::{Named, Part};
+use super::{Asker, Of, Profile, Situation, Wanted};
+use crate::facts::Fact;
+use crate::plan::SymbolHasher;
+use crate::records::{ResourceRecord, Shape, SubjectRecord};
+use crate::set::PolicySet;
+use crate::symbols::Symbol;
+
+type BySymbol<T> = HashMap<Symbol, T, BuildHasherDefault<SymbolHasher>>;
+
+/// Those who could ask, sorted out once for a number of resources.
+#[derive(Debug)]
+pub struct Population<'a> {
+    set: &'a PolicySet,
+    askers: Vec<Asker<'a>>,
+    named: Named,
+    /// The class of each asker as far as it is the same for all resources.
+    common: Vec<u32>,
+    /// What each asker has to do with an entity that counts at some resources only.
+    relations: BySymbol<Vec<(u32, Relation)>>,
+}
+
+/// What a subject has to do with an entity.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Relation {
+    Is,
+    Within,
+    OwnedBy,
+    ActsFor,
+}
+
+/// Somebody that a subject refers to, as far as policies that apply anywhere can tell.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Reference {
+    None,
+    Other,
+    Named(Symbol),
+}
+
+#[derive(PartialEq, Eq, Hash, Debug)]
+struct Key {
+    kind: SubjectKind,
+    profile: Profile,
+    risk: u8,
+    is: Option<Symbol>,
+    owner: Reference,
+    acts_for: Reference,
+    for_its_owner: bool,
+    groups: SmallVec<[Symbol; 8]>,
+}
+
+/// The classes for one resource.
+#[derive(Debug)]
+pub struct Classes {
+    /// The class of each asker.
+    of: Vec<u32>,
+    /// One asker for each class.
+    representatives: Vec<u32>,
+}
+
+impl Classes {
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.representatives.len()
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.representatives.is_empty()
+    }
+
+    /// The class of each asker, in the order of the population.
+    pub fn of(&self) -> &[u32] {
+        &self.of
+    }
+
+    /// One asker of each class, by its place in the population.
+    pub fn representatives(&self) -> &[u32] {
+        &self.representatives
+    }
+
+    /// For each asker what was found for its class.
+    pub fn spread<'t, T>(&'t self, found: &'t [T]) -> impl Iterator<Item = &'t T> {
+        self.of.iter().filter_map(|class| found.get(*class as usize))
+    }
+}
+
+impl<'a> Population<'a> {
+    /// Of records that are no subjects nothing is allowed.
+    pub fn new(set: &'a PolicySet, askers: Vec<Asker<'a>>, wanted: &[Wanted<'_>]) -> Self {
+        let named = Named::of(set);
+        let risk = Part { set, of: Of::All }.may_read(&[Fact::Risk]);
+        let mut relations = BySymbol::<Vec<(u32, Relation)>>::default();
+        for resource in wanted.iter().filter_map(resource) {
+            for groups in [&resource.readers, &resource.writers, &resource.administrators] {
+                relations.extend(groups.symbols.iter().map(|group| (*group, Vec::new())));
+            }
+            relations.extend(resource.owner.map(|owner| (owner, Vec::new())));
+            relations.extend(named.here(resource).map(|symbol| (symbol, Vec::new())));
+        }
+        let mut classes: HashMap<Key, u32> = HashMap::new();
+        let mut common = Vec::with_capacity(askers.len());
+        for (asker, at) in askers.iter().zip(0_u32..) {
+            let Shape::Subject(subject) = &asker.record.0 else {
+                common.push(u32::MAX);
+                continue;
+            };
+            let mut relate = |symbol: Symbol, relation| {
+                if let Some(known) = relations.get_mut(&symbol) {
+                    known.push((at, relation));
+                }
+            };
+            relate(subject.symbol, Relation::Is);
+            subject.owner.into_iter().for_each(|owner| relate(owner, Relation::OwnedBy));
+            subject.acts_for.into_iter().for_each(|person| relate(person, Relation::ActsFor));
+            subject.groups.iter().for_each(|group| relate(*group, Relation::Within));
+            let key = named.key(set, subject, if risk { asker.risk } else { 0 });
+            let next = u32::try_from(classes.len()).unwrap_or(u32::MAX);
+            common.push(*classes.entry(key).or_insert(next));
+        }
+        Self { set, askers, named, common, relations }
+    }
+
+    /// The policies that it is sorted out for.
+    pub const fn set(&self) -> &'a PolicySet {
+        self.set
+    }
+
+    pub const fn len(&self) -> usize {
+        self.askers.len()
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.askers.is_empty()
+    }
+
+    pub fn asker(&self, at: u32) -> Option<&Asker<'a>> {
+        self.askers.get(at as usize)
+    }
+
+    /// `wanted` is one of those that the population was made with.
+    pub fn classes(&self, wanted: &Wanted<'_>) -> Classes {
+        let (roles, more) = resource(wanted).map(|it| (self.roles(it), self.more(it))).unwrap_or_default();
+        let mut representatives = Vec::new();
+        let mut plain: Vec<u32> = Vec::new();
+        let mut marked: HashMap<(u32, u8, u32), u32> = HashMap::new();
+        let mut of = Vec::with_capacity(self.askers.len());
+        for (common, at) in self.common.iter().zip(0_u32..) {
+            let role = roles.get(at as usize).copied().unwrap_or(0);
+            let more = if more.is_empty() { 0 } else { more.get(&at).copied().unwrap_or(0) };
+            let slot = if role == 0 && more == 0 {
+                let place = common.wrapping_add(1) as usize;
+                if plain.len() <= place {
+                    plain.resize(place + 1, u32::MAX);
+                }
+                plain.get_mut(place)
+            } else {
+                Some(marked.entry((*common, role, more)).or_insert(u32::MAX))
+            };
+            let Some(class) = slot else { continue };
+            if *class == u32::MAX {
+                *class = u32::try_from(representatives.len()).unwrap_or(u32::MAX);
+                representatives.push(at);
+            }
+            of.push(*class);
+        }
+        Classes { of, representatives }
+    }
+
+    /// Each asker's relation to the groups and to the owner that the resource names, a bit for each.
+    fn roles(&self, resource: &ResourceRecord) -> Vec<u8> {
+        let mut roles = vec![0_u8; self.askers.len()];
+        let mut mark = |symbol: Symbol, bit: &dyn Fn(Relation) -> u8| {
+            for (at, relation) in self.relations.get(&symbol).into_iter().flatten() {
+                if let Some(role) = roles.get_mut(*at as usize) {
+                    *role |= bit(*relation);
+                }
+            }
+        };
+        for (groups, bit) in [(&resource.readers, 1), (&resource.writers, 2), (&resource.administrators, 4)] {
+            for group in &groups.symbols {
+                mark(*group, &|relation| if relation == Relation::Within { bit } else { 0 });
+            }
+        }
+        if let Some(owner) = resource.owner {
+            mark(owner, &|relation| match relation {
+                Relation::Is => 8,
+                Relation::OwnedBy => 16,
+                Relation::ActsFor => 32,
+                Relation::Within => 0,
+            });
+        }
+        roles
+    }
+
+    /// A number for each asker that has to do with what is named for this resource only, the same for those who have the
+    /// same to do with it.
+    fn more(&self, resource: &ResourceRecord) -> HashMap<u32, u32> {
+        let mut more: HashMap<u32, u32> = HashMap::new();
+        let mut numbers: HashMap<(u32, Symbol, Relation), u32> = HashMap::new();
+        for symbol in self.named.here(resource) {
+            for (at, relation) in self.relations.get(&symbol).into_iter().flatten() {
+                let next = u32::try_from(numbers.len() + 1).unwrap_or(u32::MAX);
+                let so_far = more.entry(*at).or_default();
+                *so_far = *numbers.entry((*so_far, symbol, *relation)).or_insert(next);
+            }
+        }
+        more
+    }
+
+    /// For each class whether it is allowed what is `wanted`.
+    pub fn decide(&self, classes: &Classes, wanted: &Wanted<'_>, situation: &Situation) -> Vec<bool> {
+        let askers = classes.representatives.iter().map(|at| self.asker(*at));
+        askers.map(|asker| asker.is_some_and(|asker| self.set.allows(asker, wanted, situation))).collect()
+    }
+}
+
+impl Named {
+    /// What counts at this resource and not everywhere, each once.
+    fn here(&self, resource: &ResourceRecord) -> impl Iterator<Item = Symbol> + use<> {
+        let places = [Some(resource.symbol), resource.segment].into_iter().flatten();
+        let mut all: Vec<Symbol> = places.filter_map(|place| self.at.get(&place)).flatten().copied().collect();
+        all.retain(|symbol| !self.anywhere.contains(symbol));
+        all.sort_unstable();
+        all.dedup();
+        all.into_iter()
+    }
+
+    fn key(&self, set: &PolicySet, subject: &SubjectRecord, risk: u8) -> Key {
+        let refer = |to: Option<Symbol>| match to {
+            None => Reference::None,
+            Some(symbol) if self.anywhere.contains(&symbol) => Reference::Named(symbol),
+            Some(_) => Reference::Other,
+        };
+        Key {
+            kind: subject.kind,
+            profile: Profile::of(set, subject),
+            risk,
+            is: Some(subject.symbol).filter(|symbol| self.anywhere.contains(symbol)),
+            owner: refer(subject.owner),
+            acts_for: refer(subject.acts_for),
+            for_its_owner: subject.owner.is_some() && subject.owner == subject.acts_for,
+            groups: subject.groups.iter().filter(|group| self.anywhere.contains(group)).copied().collect(),
+        }
+    }
+}
+
+fn resource<'w>(wanted: &'w Wanted<'_>) -> Option<&'w ResourceRecord> {
+    if let Shape::Resource(resource) = &wanted.record.0 { Some(resource) } else { None }
+}
