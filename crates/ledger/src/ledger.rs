@@ -134,6 +134,8 @@ pub(crate) struct Tail {
     pub(crate) entries: VecDeque<Arc<Durable>>,
     pub(crate) bytes: usize,
     pub(crate) checkpoint: Option<Arc<SignedCheckpoint>>,
+    /// The publisher sleeps until there are so many entries: what comes before does not wake it.
+    pub(crate) awaited: u64,
     /// A checkpoint over at least so many entries is wanted now.
     pub(crate) wanted: u64,
     /// The first index of each segment of the write-ahead log.

@@ -69,6 +69,8 @@ pub(crate) fn run(mut publisher: Publisher, shared: &Shared, lock: Arc<Lock>) {
                     let entries: Vec<_> = tail.entries.iter().skip(skip).cloned().collect();
                     break (entries, tail.closed || wanted || wait.is_zero(), tail.closed);
                 }
+                // Up to date, it has to notice the next one, which begins the interval.
+                tail.awaited = if stale { publisher.frontier.size() + WAKE } else { tail.size() + 1 };
                 if wait == Duration::MAX {
                     shared.tail_changed.wait(&mut tail);
                 } else {

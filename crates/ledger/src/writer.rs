@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::disk::Lock;
 use crate::ledger::{Durable, Shared, Waiting};
@@ -12,6 +13,12 @@ use crate::{Disk, LogFile, Receipt};
 
 /// The publisher may be this many bytes behind before the writer waits for it.
 const MAX_TAIL: usize = 256 << 20;
+
+/// Where several wait at a time, more are on their way: so long they are let in before the sync that they then share. A
+/// sync for each few of them would cost more than everything else that is done for them.
+const GATHER: Duration = Duration::from_micros(300);
+/// Fewer than these are not kept waiting, and for more a sync is cheap.
+const GATHERING: std::ops::Range<usize> = 4..256;
 
 /// Where the next record goes.
 #[derive(Debug)]
@@ -51,14 +58,19 @@ pub(crate) fn start_segment(
 
 /// Runs until the ledger closes or the disk fails.
 pub(crate) fn run(mut writer: Writer, shared: &Shared, lock: Arc<Lock>) {
+    let mut last = 0;
     loop {
         let mut waiting = {
             let mut queue = shared.queue.lock();
             while queue.waiting.is_empty() && !queue.closing && !shared.is_broken() {
                 shared.queue_changed.wait(&mut queue);
             }
+            if GATHERING.contains(&last) && !queue.closing {
+                shared.queue_changed.wait_for(&mut queue, GATHER);
+            }
             std::mem::take(&mut queue.waiting)
         };
+        last = waiting.len();
         if waiting.is_empty() || shared.is_broken() {
             break;
         }
@@ -137,8 +149,10 @@ fn acknowledge(batch: Vec<Waiting>, writer: &mut Writer, shared: &Shared) {
             tail.entries.push_back(Arc::new(Durable { bytes, leaf }));
             promises.push(promise);
         }
+        if tail.size() >= tail.awaited {
+            shared.tail_changed.notify_all();
+        }
     }
-    shared.tail_changed.notify_all();
     // INVARIANT: the only place that makes receipts, behind the sync in `Writer::write`.
     for (index, promise) in (first..).zip(promises) {
         promise.keep(Ok(Receipt::new(index)));
