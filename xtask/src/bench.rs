@@ -11,6 +11,7 @@ use crate::run::{cargo, output, root};
 /// Package and bench target.
 const BENCHES: &[(&str, &str)] = &[
     ("countersign-policy", "decide"),
+    ("countersign-policy", "ask"),
     ("countersign-administrator", "world"),
     ("countersign-administrator", "revoke"),
     ("countersign-ledger", "append"),

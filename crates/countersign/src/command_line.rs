@@ -1,5 +1,6 @@
 //! The command line as clap sees it: words, options and help, and nothing of what they do.
 
+mod ask;
 mod policy;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use countersign_model::{DeviceId, GroupId, KeyId, ResourceId, SessionId, SubjectId, Tier};
 
+pub use ask::{Ask, Circumstances, Shown, WhatCan, WhoCan, WhoDid, Why};
 pub use policy::{LintFormat, Policy, PolicyDirectory, PolicyFmt, PolicyLint, PolicyMatrix, PolicyTest, TestFormat};
 
 const EXIT_CODES: &str = "\
@@ -116,6 +118,15 @@ pub enum Command {
         after_help = "Examples:\n  countersign decision list --effect deny\n  countersign decision show ID"
     )]
     Decision(Decision),
+    /// Who can, what can somebody, why, and who did.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  countersign ask who-can http:read wiki\n  countersign ask why human:alice http:read wiki"
+    )]
+    Ask(Ask),
+    /// What policy does not speak for: where nothing but the default denies.
+    #[command(after_help = "Examples:\n  countersign coverage\n  countersign coverage --json   for a machine")]
+    Coverage,
     /// Policies.
     #[command(subcommand, after_help = "Examples:\n  countersign policy check policies\n  countersign policy show")]
     Policy(Policy),

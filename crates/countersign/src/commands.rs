@@ -2,8 +2,10 @@
 //! files alone (`check`, `ledger verify`, `restore`, …) does not need one.
 
 mod answer;
+mod ask;
 mod backup;
 mod break_in;
+mod coverage;
 mod decision;
 mod device;
 mod estate;
@@ -118,6 +120,8 @@ async fn dispatch(line: CommandLine, terminal: &Terminal) -> anyhow::Result<()> 
         Command::Device(command) => device::device(&global, command, terminal).await,
         Command::Key(command) => records::key(&control()?, command, terminal).await,
         Command::Decision(command) => decision::decision(&control()?, command, terminal).await,
+        Command::Ask(command) => ask::ask(&control()?, command, terminal).await,
+        Command::Coverage => coverage::coverage(&control()?, terminal).await,
         Command::Policy(command) => policy::policy(&global, command, terminal).await,
         Command::Ledger(command) => ledger::ledger(&global, command, terminal).await,
         Command::Backup(options) => backup::backup(&global, &options, terminal),

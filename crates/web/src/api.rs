@@ -2,6 +2,7 @@
 //! `administer`: policy decided it before a handler runs. Errors are `application/problem+json`.
 
 pub(crate) mod account;
+pub(crate) mod ask;
 pub(crate) mod control;
 pub(crate) mod estate;
 pub(crate) mod now;
@@ -19,6 +20,12 @@ pub(crate) fn router() -> Router<Site> {
         .route("/decisions", get(now::decisions))
         .route("/decisions/{id}", get(now::decision))
         .route("/explain", post(now::explain))
+        .route("/ask/who-can", get(ask::who_can))
+        .route("/ask/what-can", get(ask::what_can))
+        .route("/ask/why", get(ask::why))
+        .route("/ask/did", get(ask::did))
+        .route("/ask/matrix", get(ask::matrix))
+        .route("/coverage", get(ask::coverage))
         .route("/stream", get(now::stream))
         .route("/sessions", get(account::sessions))
         .route("/sessions/{id}", get(account::session).delete(account::kill_session))

@@ -2,6 +2,7 @@
 //! a handler has been admitted by policy, for exactly this method and path; reading is `read`, every act `administer`.
 //! Pages are rendered here from the model; the API says the same as JSON.
 
+mod access;
 mod control;
 mod estate;
 mod now;
@@ -13,6 +14,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use countersign_model::{DeviceId, PolicyId, ResourceId, SessionId, SubjectId, SubjectState};
 
+pub(crate) use access::why_url;
 pub(crate) use control::{invitation_link, make_known};
 pub(crate) use now::role;
 
@@ -46,6 +48,10 @@ pub(crate) fn router() -> Router<Site> {
         .route("/console/resources/{id}/edit", get(resource_form::edit).post(resource_form::change))
         .route("/console/resources/{id}/remove", post(resource_form::remove))
         .route(resource_form::NEW, get(resource_form::new).post(resource_form::add))
+        .route(access::MATRIX, get(access::matrix))
+        .route("/console/access/who", get(access::who))
+        .route("/console/access/why", get(access::why))
+        .route(access::COVERAGE, get(access::coverage))
         .merge(policy_set())
         .route("/console/policies", get(control::policies))
         .route("/console/policies/{id}", get(control::policy))

@@ -3,7 +3,7 @@
 
 use axum::extract::rejection::{BytesRejection, FormRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
-use countersign_administrator::{ActError, DeviceError, SignInError};
+use countersign_administrator::{ActError, AskError, DeviceError, DidError, SignInError, WhyError};
 use countersign_lease::HandOffError;
 use countersign_ledger::ReadError;
 use http::{HeaderValue, StatusCode, header};
@@ -162,6 +162,39 @@ impl From<ActError> for Fault {
             ActError::NotFound(_) => Self::Absent,
             ActError::LastOwner | ActError::Configured(_) => Self::Conflict(error.to_string()),
             ActError::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl From<AskError> for Fault {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::UnknownSubject(_)
+            | AskError::UnknownResource(_)
+            | AskError::UnknownGroup(_)
+            | AskError::UnknownZone(_) => Self::Unknown(error.to_string()),
+            AskError::InactiveDevice(_) => Self::Unacceptable(error.to_string()),
+            AskError::Cancelled => Self::Unavailable,
+        }
+    }
+}
+
+impl From<DidError> for Fault {
+    fn from(error: DidError) -> Self {
+        match error {
+            DidError::Read(error) => error.into(),
+            DidError::Ask(error) => error.into(),
+        }
+    }
+}
+
+impl From<WhyError> for Fault {
+    fn from(error: WhyError) -> Self {
+        match error {
+            WhyError::Read(error) => error.into(),
+            WhyError::Ask(error) => error.into(),
+            WhyError::UnknownDecision(_) => Self::Absent,
+            WhyError::NoResource(_) => Self::Unacceptable(error.to_string()),
         }
     }
 }

@@ -1,15 +1,13 @@
 //! Questions to the policy engine that open nothing: which applications this person could open now, and what an
 //! administrator asks about somebody else. The answers are the engine's; here the circumstances are put together.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use countersign_administrator::Disclosure;
+use countersign_administrator::{Conditions, Disclosure, NetworkCondition, RequestCondition};
 use countersign_model::{
-    Action, ActionClass, Authentication, AuthenticationMethod, Circumstances, Decision, DeviceCircumstances,
-    DeviceState, HttpCircumstances, Methods, NetworkCircumstances, Question, Resource, ResourceId, ResourceKind,
-    SubjectKind, Tier, TimeCircumstances, ZoneName,
+    Action, ActionClass, Authentication, AuthenticationMethod, Circumstances, Decision, HttpCircumstances, Methods,
+    Question, Resource, ResourceId, ResourceKind, Tier,
 };
 
 use crate::error::Fault;
@@ -117,62 +115,15 @@ fn application(
 /// What would be decided about somebody, somewhere, now.
 pub(crate) fn answer(site: &Site, asked: wire::Question) -> Result<wire::Explanation, Fault> {
     let administrator = site.administrator();
-    let now = site.now();
-    let settings = administrator.settings();
-    if administrator.subject(&asked.subject).is_none() && asked.subject.kind() != SubjectKind::Anonymous {
-        return Err(Fault::Unknown(format!("there is no subject {}", asked.subject)));
-    }
-    if administrator.resource(&asked.resource).is_none() {
-        return Err(Fault::Unknown(format!("there is no resource {}", asked.resource)));
-    }
     let action: Action = asked.action.parse().map_err(|error| Fault::Malformed(format!("{error}")))?;
     let methods = methods(&asked.methods)?;
-    let authentication = (!methods.is_empty()).then_some(Authentication { methods, at: now, age: 0 });
-    let device = match asked.device {
-        None => None,
-        Some(id) => {
-            let device = administrator.device(&id).filter(|device| match device.state {
-                DeviceState::Active => true,
-                DeviceState::Revoked => false,
-            });
-            let device = device.ok_or_else(|| Fault::Unacceptable(format!("there is no active device {id}")))?;
-            let assessment = settings.posture.assess(&device.posture, now);
-            Some(DeviceCircumstances {
-                id,
-                managed: device.managed,
-                compliant: assessment.compliant(),
-                posture_age: assessment.observed.map(|observed| now.since(observed).as_secs()),
-                findings: assessment.findings,
-            })
-        }
-    };
     let address = asked.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let named = settings.zones.iter().filter(|(_, networks)| networks.iter().any(|one| one.contains(address)));
-    let mut zones: BTreeSet<ZoneName> = named.map(|(zone, _)| zone.clone()).collect();
-    if address.to_canonical().is_loopback() {
-        zones.extend(ZoneName::new("loopback"));
-    }
-    let instant = jiff::Timestamp::from_millisecond(now.millis())
-        .and_then(|instant| instant.in_tz(&settings.time_zone))
-        .map_err(|error| Fault::Internal(format!("the time zone: {error}")))?;
-    let time = TimeCircumstances {
-        now,
-        hour: instant.hour().unsigned_abs(),
-        weekday: instant.weekday().to_monday_one_offset().unsigned_abs(),
-        zone: settings.time_zone.as_str().into(),
-    };
-    let risk = administrator.risk(&asked.subject).unwrap_or(0);
-    let circumstances = Circumstances {
-        authentication,
-        device,
-        network: NetworkCircumstances { address, zones, encrypted: true },
-        time,
-        risk,
-        grant: None,
-        exception: None,
-        http: None,
-    };
-    let question = Question { subject: asked.subject, action, resource: asked.resource, session: None, circumstances };
+    let conditions = Conditions { network: NetworkCondition::Address(address), ..Conditions::default() };
+    let (from, request) = (asked.device.as_ref(), RequestCondition::default());
+    let mut question = administrator.question(&asked.subject, action, &asked.resource, &conditions, from, &request)?;
+    let at = question.circumstances.time.now;
+    question.circumstances.authentication = (!methods.is_empty()).then_some(Authentication { methods, at, age: 0 });
+    question.circumstances.http = None;
     Ok(wire::Explanation::from(&administrator.explain(&question)))
 }
 

@@ -4,6 +4,7 @@
 //! `error.rs` the one error map.
 
 mod api;
+mod asking;
 mod assets;
 mod console;
 mod decisions;
@@ -78,9 +79,18 @@ pub(crate) struct Site(Arc<Inner>);
 struct Inner {
     administrator: Administrator,
     settings: Settings,
+    /// Questions that compute for a while, at once.
+    asking: tokio::sync::Semaphore,
 }
 
+/// Each takes every core while it lasts; what waits for its turn costs nothing.
+const ASKING: usize = 2;
+
 impl Site {
+    pub(crate) fn asking(&self) -> &tokio::sync::Semaphore {
+        &self.0.asking
+    }
+
     pub(crate) fn administrator(&self) -> &Administrator {
         &self.0.administrator
     }
@@ -110,7 +120,7 @@ const API_BODY: usize = 8 * 1024 * 1024;
 
 /// The parts by the name that their resource's upstream has.
 pub fn parts(administrator: Administrator, settings: Settings) -> HashMap<String, Router> {
-    let site = Site(Arc::new(Inner { administrator, settings }));
+    let site = Site(Arc::new(Inner { administrator, settings, asking: tokio::sync::Semaphore::new(ASKING) }));
     let pages = |router: Router<Site>| {
         router
             .fallback(async || PageFault(Fault::Absent))

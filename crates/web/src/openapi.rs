@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header;
 use utoipa::OpenApi;
 
-use crate::api::{account, control, estate, now};
+use crate::api::{account, ask, control, estate, now};
 use crate::device;
 use crate::guard::Caller;
 
@@ -19,6 +19,7 @@ use crate::guard::Caller;
     ),
     paths(
         now::status, now::decisions, now::decision, now::explain, now::stream,
+        ask::who_can, ask::what_can, ask::why, ask::did, ask::matrix, ask::coverage,
         account::sessions, account::session, account::kill_session, account::leases,
         account::keys, account::create_key, account::revoke_key,
         account::invitations, account::invite, account::withdraw_invitation,
@@ -32,6 +33,7 @@ use crate::guard::Caller;
     ),
     tags(
         (name = "now", description = "What is happening"),
+        (name = "ask", description = "Who can, what can somebody, why, and who did"),
         (name = "sessions", description = "Who is signed in, and what is open"),
         (name = "keys", description = "API keys of services and agents"),
         (name = "invitations", description = "One-time links for people"),

@@ -4,6 +4,7 @@
 //! policies, an in-memory store and a ledger in a temporary directory.
 
 mod api;
+mod ask;
 mod devices;
 mod editing;
 mod federated;

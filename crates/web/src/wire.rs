@@ -3,10 +3,12 @@
 //! written may gain fields. Instants are RFC 3339 in UTC, ids are texts.
 
 mod account;
+mod ask;
 mod decision;
 mod estate;
 
 pub use account::*;
+pub use ask::*;
 pub use decision::*;
 pub use estate::*;
 

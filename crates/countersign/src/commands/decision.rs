@@ -65,7 +65,7 @@ pub(super) async fn decision(control: &Control, command: Decision, terminal: &Te
     }
 }
 
-fn explained(terminal: &Terminal, decision: &Value) {
+pub(super) fn explained(terminal: &Terminal, decision: &Value) {
     let effect = cell(decision, "/effect");
     terminal.line(format!(
         "{}  {}",
