@@ -15,6 +15,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("countersign-administrator", "world"),
     ("countersign-administrator", "revoke"),
     ("countersign-ledger", "append"),
+    ("countersign-replay", "replay"),
     ("countersign", "revoke"),
     ("countersign", "gateway"),
     ("countersign", "start"),

@@ -33,6 +33,19 @@ pub(crate) const FLOORS: &[Floor] = &[
         never: &[NO_POLICY, NO_STORE, NO_ADMINISTRATOR],
     },
     Floor {
+        name: "countersign-replay",
+        level: 2,
+        may: &["countersign-model", "countersign-policy", "countersign-ledger"],
+        never: &[
+            NO_TOKIO,
+            NO_STORE,
+            (
+                "countersign-administrator",
+                "what was decided is decided again on what is recorded, not on what is so now",
+            ),
+        ],
+    },
+    Floor {
         name: "countersign-store",
         level: 2,
         may: &["countersign-model"],
@@ -57,6 +70,7 @@ pub(crate) const FLOORS: &[Floor] = &[
             "countersign-model",
             "countersign-policy",
             "countersign-ledger",
+            "countersign-replay",
             "countersign-lease",
             "countersign-store",
             "countersign-identity",
@@ -95,6 +109,7 @@ pub(crate) const FLOORS: &[Floor] = &[
             "countersign-model",
             "countersign-policy",
             "countersign-ledger",
+            "countersign-replay",
             "countersign-lease",
             "countersign-store",
             "countersign-identity",

@@ -67,13 +67,15 @@ impl Administrator {
             return Err(Refusal { decision: None, kind: refusal.kind.clone() });
         }
         let lease = enlisted.as_ref().map(|it| it.live.id);
-        let entry = decision_entry(id, &sight, judgement, lease, None);
+        let shown = self.pair(&judgement);
+        let due = self.due(&judgement);
+        let entry = DecisionEntry { shown, ..decision_entry(id, &sight, judgement, lease, None) };
         if let Some(enlisted) = &mut enlisted {
             enlisted.recorded = true;
         }
         // A crash before this is durable leaves neither a record nor an access; after it, a record of an access that
         // perhaps was never used.
-        let receipt = self.record(EntryBody::Decision(Box::new(entry))).await;
+        let receipt = self.record_behind(due, EntryBody::Decision(Box::new(entry))).await;
         match (receipt, enlisted, refusal) {
             (Ok(receipt), Some(enlisted), None) => Ok(enlisted.admit(receipt)),
             (Ok(_), _, Some(refusal)) => Err(refusal),
@@ -222,6 +224,8 @@ impl Administrator {
         };
         self.record_later(difference);
         judgement.decision = stricter(std::mem::take(&mut judgement.decision), reference);
+        // Which facts lead to it cannot be said: decided again it may come out otherwise.
+        judgement.shown = None;
     }
 
     fn take_seat(&self) -> Option<Seat<'_>> {
@@ -305,6 +309,7 @@ pub(crate) fn decision_entry(
         credential_kind: sight.credential_kind.clone(),
         lease,
         supersedes,
+        shown: None,
     }
 }
 

@@ -102,13 +102,17 @@ impl Administrator {
 
     /// Decides on one view of the world and one set of rules.
     pub(crate) fn judge(&self, sight: &Sight, proof: &Proof, now: Timestamp) -> Judgement {
+        self.judge_by(&self.0.rules.load(), sight, proof, now)
+    }
+
+    /// The same, by rules that need not be in force.
+    pub(crate) fn judge_by(&self, rules: &Rules, sight: &Sight, proof: &Proof, now: Timestamp) -> Judgement {
         let view = self.0.world.view();
-        let rules = self.0.rules.load();
         let resolved = match proof {
             Proof::Valid(resolved) => Cow::Borrowed(resolved),
             Proof::Void { subject } => Cow::Owned(Resolved { subject: subject.clone(), ..Resolved::anonymous() }),
         };
-        let (mut circumstances, mut holds_until) = gather(&view, &rules, sight, &resolved, now);
+        let (mut circumstances, mut holds_until) = gather(&view, rules, sight, &resolved, now);
         holds_until = holds_until.min(resolved.expires);
         let subject = view.subject(&resolved.subject);
         circumstances.risk = subject.map_or(0, |record| record.risk);

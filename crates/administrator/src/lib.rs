@@ -25,11 +25,14 @@ mod one_time;
 mod pass;
 mod passkeys;
 mod policies;
+mod preview;
+mod proposals;
 mod record;
 mod refusals;
 mod schedule;
 mod sessions;
 mod settings;
+mod shown;
 mod sign_in;
 mod signals;
 mod sources;
@@ -70,8 +73,10 @@ pub use invitations::{BreakInError, InvitationView, break_in_offline};
 pub use keys::{IssuedKey, KeyView, NewKey};
 pub use passkeys::{Ceremony, PasskeyView};
 pub use policies::{PublishError, ReconfigureError};
+pub use preview::{Ending, Outlook, Preview, PreviewError, SessionOutlook};
+pub use proposals::{ApproveError, Proposal};
 pub use record::Recorded;
-pub use settings::{Disclosure, Network, ParseNetworkError, Settings};
+pub use settings::{Disclosure, Network, ParseNetworkError, PolicyApproval, Settings};
 pub use sign_in::{SessionFilter, SessionView, SignedIn};
 pub use signals::SignalError;
 pub use sources::{PolicyChange, PolicyReport};
@@ -84,6 +89,7 @@ pub use countersign_policy::PolicyInfo;
 pub use countersign_policy::ask::{
     DeviceBound, Place, Proven, SignIn, SignInBound, Situation, Sufficient, Way, Window,
 };
+pub use countersign_replay::{Changes, Covered, How, Part, Progress, Report, Span, Tally, Unchanged};
 pub use countersign_store::KeyScope;
 
 /// The administrator of one node. A handle: clones are the same administrator.
@@ -130,6 +136,8 @@ pub(crate) struct Inner {
     /// Moves after every change that a decision could have seen: world, rules, sessions.
     pub(crate) epoch: AtomicU64,
     pub(crate) in_flight: AtomicUsize,
+    /// Held by the one preview that is under way.
+    pub(crate) previewing: parking_lot::Mutex<()>,
     pub(crate) decided: AtomicU64,
     pub(crate) stopping: AtomicBool,
     pub(crate) started: Timestamp,

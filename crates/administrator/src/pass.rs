@@ -1,14 +1,14 @@
 //! Live leases decided again, for one cause, and cut where they are no longer granted. Everything is cut before anything is
 //! recorded: a disk that hesitates keeps nothing open.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use countersign_lease::{Revocation, RevocationCause};
-use countersign_ledger::{Entry, EntryBody};
+use countersign_ledger::{DecisionEntry, Entry, EntryBody, ShownPair};
 use countersign_model::{Decision, DecisionId, DenialCause, Timestamp};
 
 use crate::Administrator;
@@ -94,14 +94,29 @@ impl Drop for Pass<'_> {
             return;
         }
         let at = self.administrator.now();
-        let entry = move |(live, id, judgement): (Arc<Live>, DecisionId, Arc<Judgement>)| {
+        // What they name, once for all of them: ten thousand connections were shown the same few facts.
+        let mut named = HashSet::new();
+        let mut first = Vec::new();
+        let mut cut = Vec::with_capacity(self.cut.len());
+        for (live, id, judgement) in std::mem::take(&mut self.cut) {
+            let shown = self.administrator.pair(&judgement);
+            for due in self.administrator.due(&judgement) {
+                if named.insert(due.once().known()) {
+                    first.extend(due.body(self.administrator));
+                }
+            }
+            cut.push((live, id, judgement, shown));
+        }
+        let first = first.into_iter().map(move |body| Entry { at, body });
+        let entry = move |(live, id, judgement, shown): (Arc<Live>, DecisionId, Arc<Judgement>, Option<ShownPair>)| {
             let mut judgement = Judgement::clone(&judgement);
             // Each with its own request, which need not be the one that was decided on.
             judgement.asked.circumstances.http.clone_from(&live.sight.http);
             let entry = decision_entry(id, &live.sight, judgement, None, Some(live.decision));
+            let entry = DecisionEntry { shown, ..entry };
             Entry { at, body: EntryBody::Decision(Box::new(entry)) }
         };
-        self.administrator.0.recorder.record_all_later(std::mem::take(&mut self.cut).into_iter().map(entry));
+        self.administrator.0.recorder.record_all_later(first.chain(cut.into_iter().map(entry)));
     }
 }
 

@@ -8,6 +8,7 @@ use countersign_model::{NameError, SubjectId, Timestamp};
 use countersign_policy::{PolicySet, Symbols};
 use jiff::tz::TimeZone;
 
+use crate::sources::Publication;
 use crate::world::WorldError;
 use crate::{Administrator, Settings, built_in};
 
@@ -38,6 +39,10 @@ pub enum ReconfigureError {
 pub enum PublishError {
     #[error("the policy set was loaded with symbols of another world")]
     OtherWorld,
+    #[error("other policies were put in force meanwhile")]
+    Stale,
+    #[error("a second person has to approve policies here: propose them")]
+    NeedsApproval,
     #[error("not recorded, so not done: {0}")]
     Record(#[from] AppendError),
 }
@@ -48,6 +53,16 @@ impl Rules {
             TimeZone::get(&settings.time_zone).map_err(|_| ReconfigureError::TimeZone(settings.time_zone.clone()))?;
         let zone_name = Arc::from(settings.time_zone.as_str());
         Ok(Self { policies, settings, time_zone, zone_name })
+    }
+
+    /// Other policies under the same settings.
+    pub(crate) fn with(&self, policies: PolicySet) -> Self {
+        Self {
+            policies: Arc::new(policies),
+            settings: Arc::clone(&self.settings),
+            time_zone: self.time_zone.clone(),
+            zone_name: Arc::clone(&self.zone_name),
+        }
     }
 
     /// The first instant after `now` at which the hour, and so perhaps the weekday, is another one.
@@ -76,25 +91,32 @@ impl Administrator {
 
     /// Replaces the policies, all at once, and decides every live lease again.
     pub async fn publish(&self, policies: PolicySet, by: Option<SubjectId>) -> Result<(), PublishError> {
+        self.publish_over(policies, Publication { by, approved_by: None }, None).await
+    }
+
+    /// The same, where `base` is in force at that moment, if it says one.
+    pub(crate) async fn publish_over(
+        &self,
+        policies: PolicySet,
+        publication: Publication,
+        base: Option<String>,
+    ) -> Result<(), PublishError> {
         if !Arc::ptr_eq(policies.symbols(), self.symbols()) {
             return Err(PublishError::OtherWorld);
         }
         let this = self.clone();
         self.finish(async move {
             let _turn = this.0.order.lock().await;
+            if base.is_some_and(|base| base != this.policies().hash()) {
+                return Err(PublishError::Stale);
+            }
             // A crash after this leaves the record of a publication that no decision names; the next start records
             // what it publishes itself.
-            for body in published(&policies, by.as_ref()) {
+            for body in published(&policies, publication) {
                 this.record(body).await?;
             }
             let former = this.0.rules.load_full();
-            let rules = Rules {
-                policies: Arc::new(policies),
-                settings: Arc::clone(&former.settings),
-                time_zone: former.time_zone.clone(),
-                zone_name: Arc::clone(&former.zone_name),
-            };
-            this.replace_rules(rules).await;
+            this.replace_rules(former.with(policies)).await;
             Ok(())
         })
         .await
@@ -137,8 +159,9 @@ impl Administrator {
     }
 }
 
-pub(crate) fn published(policies: &PolicySet, by: Option<&SubjectId>) -> Vec<EntryBody> {
+pub(crate) fn published(policies: &PolicySet, publication: Publication) -> Vec<EntryBody> {
     let each = policies.policies().iter();
     let each = each.map(|policy| PublishedPolicy { id: policy.id.clone(), hash: policy.hash.clone() }).collect();
-    EntryBody::policy_published(policies.hash(), each, by)
+    let Publication { by, approved_by } = publication;
+    EntryBody::policy_published(policies.hash(), each, by.as_ref(), approved_by.as_ref())
 }

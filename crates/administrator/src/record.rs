@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use countersign_ledger::{AppendError, Entry, EntryBody, Ledger, Pending, ReadError, Receipt};
 use countersign_model::DecisionId;
 use tokio::sync::{broadcast, oneshot, watch};
@@ -33,6 +35,8 @@ struct Live {
     stream: broadcast::Sender<Arc<Recorded>>,
     /// Whether the ledger has refused for good.
     broken: watch::Sender<bool>,
+    /// At least so many entries are durable.
+    reached: Arc<AtomicU64>,
 }
 
 enum Later {
@@ -46,7 +50,8 @@ impl Recorder {
     /// Starts the thread that writes what nobody waits for. It ends when the recorder is dropped.
     pub(crate) fn start(ledger: Ledger) -> std::io::Result<Self> {
         let (later, queue) = std::sync::mpsc::channel();
-        let live = Live { stream: broadcast::Sender::new(STREAM), broken: watch::Sender::new(false) };
+        let reached = Arc::new(AtomicU64::new(ledger.size()));
+        let live = Live { stream: broadcast::Sender::new(STREAM), broken: watch::Sender::new(false), reached };
         let (writer, for_thread) = (ledger.clone(), live.clone());
         std::thread::Builder::new()
             .name("countersign-record".to_owned())
@@ -54,9 +59,14 @@ impl Recorder {
         Ok(Self { ledger, later, live })
     }
 
-    pub(crate) async fn record(&self, entry: Entry) -> Result<Receipt, AppendError> {
+    /// Queued when this returns; what it returns completes when the entry is durable or refused.
+    pub(crate) fn record(&self, entry: Entry) -> impl Future<Output = Result<Receipt, AppendError>> {
         let pending = self.ledger.append(&entry);
-        self.live.settle(pending.await, entry)
+        async move { self.live.settle(pending.await, entry) }
+    }
+
+    pub(crate) fn reached(&self) -> u64 {
+        self.live.reached.load(Ordering::Acquire)
     }
 
     /// For what ends access: it has happened whether or not it can be written.
@@ -101,6 +111,7 @@ impl Live {
     fn settle(&self, outcome: Result<Receipt, AppendError>, entry: Entry) -> Result<Receipt, AppendError> {
         match &outcome {
             Ok(receipt) => {
+                self.reached.fetch_max(receipt.index() + 1, Ordering::AcqRel);
                 if self.stream.receiver_count() > 0 {
                     // Nobody left to tell is no error.
                     let _told = self.stream.send(Arc::new(Recorded { index: receipt.index(), entry }));
@@ -171,7 +182,12 @@ fn write_later(ledger: &Ledger, live: &Live, queue: &Receiver<Later>) {
 impl Administrator {
     /// Appends at this instant and waits until it is durable.
     pub(crate) async fn record(&self, body: EntryBody) -> Result<Receipt, AppendError> {
-        self.0.recorder.record(Entry { at: self.now(), body }).await
+        self.append(body).await
+    }
+
+    /// The same; queued when this returns.
+    pub(crate) fn append(&self, body: EntryBody) -> impl Future<Output = Result<Receipt, AppendError>> {
+        self.0.recorder.record(Entry { at: self.now(), body })
     }
 
     pub(crate) fn record_later(&self, body: EntryBody) {

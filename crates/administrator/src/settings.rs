@@ -31,6 +31,7 @@ pub struct Settings {
     pub disclosure: Disclosure,
     /// One in this many live decisions is made a second time by Cedar's own authorizer; 0 for none.
     pub shadow_one_in: u32,
+    pub policy_approval: PolicyApproval,
     /// Admissions that may wait for the ledger at once; more are shed.
     pub max_in_flight: usize,
 }
@@ -46,6 +47,17 @@ pub enum Disclosure {
     None,
 }
 
+/// Who puts policies in force over the API and from the console.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyApproval {
+    /// Whoever may administer.
+    #[default]
+    None,
+    /// Whoever may administer proposes, and somebody else who may approves.
+    SecondPerson,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -59,6 +71,7 @@ impl Default for Settings {
             session_idle: Duration::from_secs(3600),
             disclosure: Disclosure::Remedy,
             shadow_one_in: 1000,
+            policy_approval: PolicyApproval::None,
             max_in_flight: 4096,
         }
     }

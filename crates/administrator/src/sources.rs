@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use countersign_model::PolicyId;
-use countersign_policy::{PolicySet, SourceFile};
+use countersign_model::{PolicyId, SubjectId};
+use countersign_policy::{Diagnostics, PolicySet, SourceFile};
 
 use crate::accounts::ActError;
-use crate::{Actor, Administrator, PublishError};
+use crate::{Actor, Administrator, PolicyApproval, PublishError};
 
 /// What became of policy text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +22,13 @@ pub struct PolicyReport {
     pub changes: Vec<PolicyChange>,
     /// Whether the set is in force now.
     pub published: bool,
+}
+
+/// Who puts a set in force, for the record.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Publication {
+    pub(crate) by: Option<SubjectId>,
+    pub(crate) approved_by: Option<SubjectId>,
 }
 
 /// One policy, as it was in force and as it would be; absent where it is new, or goes.
@@ -56,30 +63,49 @@ impl Administrator {
         self.policies().sources().iter().map(file).collect()
     }
 
-    /// Loads `files` (name → text) as the whole policy set and, unless it is a dry run or has a mistake, publishes it.
-    pub async fn publish_sources(
-        &self,
-        files: BTreeMap<String, String>,
-        actor: &Actor,
-        dry_run: bool,
-    ) -> Result<PolicyReport, PublishError> {
-        let files = files.into_iter().map(|(path, text)| SourceFile { path: PathBuf::from(path), text }).collect();
-        let set = match PolicySet::load(files, self.symbols()) {
-            Ok(set) => set,
-            Err(diagnostics) => {
-                return Ok(PolicyReport { mistakes: vec![diagnostics.to_string()], ..PolicyReport::default() });
-            }
-        };
-        let report = PolicyReport {
+    pub(crate) fn load_sources(&self, files: &BTreeMap<String, String>) -> Result<PolicySet, Diagnostics> {
+        let file = |(path, text): (&String, &String)| SourceFile { path: PathBuf::from(path), text: text.clone() };
+        PolicySet::load(files.iter().map(file).collect(), self.symbols())
+    }
+
+    /// What `files` (name → text) would be as the whole policy set. Nothing is put in force.
+    pub fn try_sources(&self, files: &BTreeMap<String, String>) -> PolicyReport {
+        match self.load_sources(files) {
+            Ok(set) => self.report(&set, false),
+            Err(mistakes) => PolicyReport { mistakes: vec![mistakes.to_string()], ..PolicyReport::default() },
+        }
+    }
+
+    fn report(&self, set: &PolicySet, published: bool) -> PolicyReport {
+        PolicyReport {
             hash: Some(set.hash().to_owned()),
             mistakes: Vec::new(),
             warnings: set.warnings().iter().map(ToString::to_string).collect(),
-            changes: changes(&self.policies(), &set),
-            published: !dry_run,
-        };
-        if !dry_run {
-            self.publish(set, Some(actor.subject.clone())).await?;
+            changes: changes(&self.policies(), set),
+            published,
         }
+    }
+
+    /// Puts `files` in force, unless they have a mistake. With `base`, only over that set. Where it takes a second person,
+    /// nobody does this alone: see `proposals`.
+    pub async fn publish_sources(
+        &self,
+        files: &BTreeMap<String, String>,
+        actor: &Actor,
+        base: Option<String>,
+    ) -> Result<PolicyReport, PublishError> {
+        let set = match self.load_sources(files) {
+            Ok(set) => set,
+            Err(mistakes) => {
+                return Ok(PolicyReport { mistakes: vec![mistakes.to_string()], ..PolicyReport::default() });
+            }
+        };
+        if self.settings().policy_approval == PolicyApproval::SecondPerson {
+            return Err(PublishError::NeedsApproval);
+        }
+        let report = self.report(&set, true);
+        let publication = Publication { by: Some(actor.subject.clone()), approved_by: None };
+        self.publish_over(set, publication, base).await?;
         Ok(report)
     }
 

@@ -14,6 +14,7 @@ use crate::leases::Leases;
 use crate::metrics::Metrics;
 use crate::policies::{ReconfigureError, Rules, published};
 use crate::record::Recorder;
+use crate::sources::Publication;
 use crate::world::{FillError, World, WorldError};
 use crate::{Administrator, Inner, Parts, built_in};
 
@@ -75,6 +76,7 @@ impl Administrator {
             order: tokio::sync::Mutex::new(()),
             epoch: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
+            previewing: parking_lot::Mutex::new(()),
             decided: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             started: now,
@@ -84,7 +86,7 @@ impl Administrator {
         let started =
             EntryBody::Started { version: env!("CARGO_PKG_VERSION").to_owned(), node: administrator.0.node.clone() };
         let mut bodies = vec![started];
-        bodies.extend(published(&administrator.policies(), None));
+        bodies.extend(published(&administrator.policies(), Publication::default()));
         for body in bodies {
             administrator.ledger().append(&Entry { at: now, body }).wait()?;
         }

@@ -1,6 +1,9 @@
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop")]
 
 //! The lease pipeline, with the real policy engine, the real ledger in a directory, and the store in memory.
+
+mod proposed;
+mod replayed;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

@@ -90,7 +90,7 @@ pub struct LeaseView {
 }
 
 impl LeaseView {
-    fn new(live: &Live) -> Self {
+    pub(crate) fn new(live: &Live) -> Self {
         let request = live.sight.http.as_ref().map(|http| format!("{} {}{}", http.method, http.host, http.path));
         Self {
             id: live.id,

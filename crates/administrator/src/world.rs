@@ -8,6 +8,7 @@
 
 mod change;
 mod records;
+mod shown;
 mod taking;
 mod trie;
 
@@ -25,6 +26,7 @@ use parking_lot::Mutex;
 pub(crate) use change::Touched;
 use records::{CertificateRecord, Fingerprint, GroupRecord, SegmentRecord};
 pub(crate) use records::{DeviceRecord, ResourceRecord, SubjectRecord};
+pub(crate) use shown::ShownOnce;
 pub(crate) use taking::{moved, taking};
 use trie::Trie;
 

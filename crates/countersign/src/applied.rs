@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use countersign_administrator::{Administrator, Settings};
+use countersign_administrator::{Administrator, PolicyApproval, Settings};
 use countersign_model::SubjectId;
 use countersign_policy::{PolicySet, SourceFile, Symbols};
 use countersign_web as web;
@@ -139,7 +139,15 @@ impl Configurator {
             Err(mistakes) => return Ok(Err(vec![mistakes.to_string()])),
         };
         let settings = system::settings(&merged, &self.origin);
-        let changed = differences(&self.administrator.settings(), &settings)?;
+        let current = self.administrator.settings();
+        // One person alone would need no second one after that.
+        if current.policy_approval == PolicyApproval::SecondPerson
+            && settings.policy_approval != current.policy_approval
+        {
+            let why = "decisions.policy_approval: it stays second-person until the server's own file says otherwise";
+            return Ok(Err(vec![why.to_owned()]));
+        }
+        let changed = differences(&current, &settings)?;
         if dry_run || changed.is_empty() {
             return Ok(Ok(changed));
         }

@@ -12,7 +12,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use countersign_model::{DeviceId, GroupId, KeyId, ResourceId, SessionId, SubjectId, Tier};
 
 pub use ask::{Ask, Circumstances, Shown, WhatCan, WhoCan, WhoDid, Why};
-pub use policy::{LintFormat, Policy, PolicyDirectory, PolicyFmt, PolicyLint, PolicyMatrix, PolicyTest, TestFormat};
+pub use policy::{
+    FailOn, LintFormat, Policy, PolicyDirectory, PolicyFmt, PolicyLint, PolicyMatrix, PolicyReplay, PolicyTest,
+    ReplayFormat, TestFormat,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:

@@ -18,7 +18,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use countersign_administrator::{Network, Provision};
+use countersign_administrator::{Network, PolicyApproval, Provision};
 use countersign_gateway::AddressRange;
 use countersign_identity::oidc::MethodMapping;
 use countersign_model::{
@@ -61,6 +61,7 @@ pub struct Configuration {
     pub disclose_remedy: bool,
     /// Of how many live decisions one is checked against Cedar's own authorizer; 0 for none.
     pub shadow_one_in: u32,
+    pub policy_approval: PolicyApproval,
     pub limits: Limits,
     pub otlp: Option<String>,
     pub providers: Vec<Provider>,
@@ -278,6 +279,7 @@ impl Meaning<'_> {
             policies: file.policies.map(|path| self.path(&path.value)),
             disclose_remedy: or(file.decisions.disclose_remedy, true),
             shadow_one_in: u32::try_from(or(file.decisions.shadow_one_in, 1000)).unwrap_or(u32::MAX),
+            policy_approval: or(file.decisions.policy_approval, PolicyApproval::None),
             otlp: file.telemetry.otlp.map(|url| url.value),
             inventory: Inventory { segments, groups, subjects, resources },
             domain,

@@ -10,7 +10,7 @@ use countersign_administrator::SystemClock;
 use countersign_identity::assertion::Signer;
 use countersign_identity::operator;
 use countersign_model::{Clock, CredentialSecret};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response, StatusCode, Uri};
@@ -170,6 +170,31 @@ impl Control {
         let (head, body) = answer.into_parts();
         let body = http_body_util::BodyExt::collect(body).await?.to_bytes();
         Err(refused(head.status, &body).into())
+    }
+
+    /// An answer to `body` that is one JSON value a line; each is told as it comes. The last one is returned.
+    pub async fn lines(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        mut tell: impl FnMut(&Value),
+    ) -> anyhow::Result<Value> {
+        let request = self.request(Method::POST, path, Some(serde_json::to_vec(body)?), "application/x-ndjson")?;
+        let (head, mut body) = self.dialler.send(request).await?.into_parts();
+        let mut rest = Vec::new();
+        let mut last = Value::Null;
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame?.into_data() else { continue };
+            rest.extend_from_slice(&data);
+            while head.status.is_success()
+                && let Some(end) = rest.iter().position(|&byte| byte == b'\n')
+            {
+                let line: Vec<u8> = rest.drain(..=end).collect();
+                last = serde_json::from_slice(&line).context("the server's answer is not JSON")?;
+                tell(&last);
+            }
+        }
+        if head.status.is_success() { Ok(last) } else { Err(refused(head.status, &rest).into()) }
     }
 
     /// A file as it is, and `None` where there is none.

@@ -304,6 +304,7 @@ pub fn settings(configuration: &Configuration, public_origin: &str) -> Settings 
         session_idle: configuration.session_idle,
         disclosure: if configuration.disclose_remedy { Disclosure::Remedy } else { Disclosure::None },
         shadow_one_in: configuration.shadow_one_in,
+        policy_approval: configuration.policy_approval,
         max_in_flight: configuration.limits.requests_in_flight,
     }
 }

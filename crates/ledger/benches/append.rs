@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use countersign_ledger::verify::{Trust, verify_directory};
 use countersign_ledger::{
-    Asked, DecisionEntry, Directory, Entry, EntryBody, Ledger, Options, Pending, Point, Reader, SigningKey,
+    Asked, DecisionEntry, Directory, Entry, EntryBody, Ledger, Options, Pending, Point, Reader, ShownPair, SigningKey,
 };
 use countersign_model::{
     Action, ActionClass, Allowance, Authentication, AuthenticationMethod, Circumstances, Decision, DecisionId,
     DeviceCircumstances, DeviceId, FactRead, HttpCircumstances, LeaseId, NetworkCircumstances, PolicyId,
-    PolicyReference, PolicyRole, Reasons, ResourceId, SessionId, SubjectId, TimeCircumstances, Timestamp,
+    PolicyReference, PolicyRole, Reasons, ResourceId, SessionId, ShownId, SubjectId, TimeCircumstances, Timestamp,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -80,6 +80,7 @@ fn decision(n: u64) -> Entry {
         credential_kind: "session-cookie".to_owned(),
         lease: Some(LeaseId::from_random(n.into())),
         supersedes: None,
+        shown: Some(ShownPair { subject: ShownId::from_random(n.into()), resource: ShownId::from_random(7) }),
     };
     Entry { at, body: EntryBody::Decision(Box::new(entry)) }
 }

@@ -6,14 +6,19 @@ use std::net::IpAddr;
 
 use countersign_model::{
     Action, Circumstances, Decision, DecisionId, DeviceId, EnforcementPoint, LeaseId, Methods, PolicyId, Question,
-    ResourceId, SessionId, Signal, SubjectId, Timestamp,
+    ResourceId, SessionId, Shown, ShownId, Signal, SubjectId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// The longest entry that an entry bundle can hold: its length is two bytes (C2SP tlog-tiles, "Log entries").
 pub const MAX_ENTRY: usize = u16::MAX as usize;
 
 const VERSION: u8 = 1;
+
+/// What was [shown](EntryBody::Shown) is recorded again once it was last recorded so many entries ago: whoever reads from
+/// somewhere in the middle finds it within this distance, and a few that were on their way, before the decision.
+pub const SHOWN_AGAIN: u64 = 1 << 18;
 
 /// One thing that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,6 +32,8 @@ pub struct Entry {
 #[serde(rename_all = "kebab-case")]
 pub enum EntryBody {
     Decision(Box<DecisionEntry>),
+    /// Of a subject or a resource: before the decisions that name it by its [content](shown_id).
+    Shown(Box<Shown>),
     LeaseEnded(LeaseEndedEntry),
     Signal(Box<Signal>),
     SessionStarted {
@@ -63,6 +70,9 @@ pub enum EntryBody {
         part: u32,
         parts: u32,
         by: Option<SubjectId>,
+        /// Somebody else, where it takes two.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<SubjectId>,
     },
     ConfigurationChanged {
         hash: String,
@@ -102,6 +112,16 @@ pub struct DecisionEntry {
     pub lease: Option<LeaseId>,
     /// The decision that this one takes the place of, when a live lease was decided again.
     pub supersedes: Option<DecisionId>,
+    /// What the policies were shown beside the question; absent where none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<ShownPair>,
+}
+
+/// Two [`EntryBody::Shown`], by content.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ShownPair {
+    pub subject: ShownId,
+    pub resource: ShownId,
 }
 
 /// A [`Question`] as recorded: where no route covered the request there is no resource.
@@ -186,6 +206,7 @@ impl EntryBody {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Decision(_) => "decision",
+            Self::Shown(_) => "shown",
             Self::LeaseEnded(_) => "lease-ended",
             Self::Signal(_) => "signal",
             Self::SessionStarted { .. } => "session-started",
@@ -201,7 +222,12 @@ impl EntryBody {
     }
 
     /// The publication of a policy set, in as many entries as it takes.
-    pub fn policy_published(hash: &str, policies: Vec<PublishedPolicy>, by: Option<&SubjectId>) -> Vec<Self> {
+    pub fn policy_published(
+        hash: &str,
+        policies: Vec<PublishedPolicy>,
+        by: Option<&SubjectId>,
+        approved_by: Option<&SubjectId>,
+    ) -> Vec<Self> {
         // A name is at most 256 bytes, each of which JSON may write as two; the hash and the punctuation fit in 128.
         const PER_ENTRY: usize = MAX_ENTRY / 2 / (2 * 256 + 128);
         let mut chunks: Vec<Vec<PublishedPolicy>> = policies.chunks(PER_ENTRY).map(<[_]>::to_vec).collect();
@@ -209,8 +235,14 @@ impl EntryBody {
             chunks.push(Vec::new());
         }
         let parts = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
-        let entry =
-            |(part, policies)| Self::PolicyPublished { hash: hash.to_owned(), policies, part, parts, by: by.cloned() };
+        let entry = |(part, policies)| Self::PolicyPublished {
+            hash: hash.to_owned(),
+            policies,
+            part,
+            parts,
+            by: by.cloned(),
+            approved_by: approved_by.cloned(),
+        };
         (1..).zip(chunks).map(entry).collect()
     }
 }
@@ -253,6 +285,32 @@ pub enum DecodeError {
     NotCanonical,
 }
 
+/// Names what was shown, and by what it was: nothing else has this name. Where it is too large for an entry it has none.
+pub fn shown_id(shown: &Shown) -> Option<ShownId> {
+    /// Of an entry, around it.
+    const REST: usize = 128;
+    let content = serde_json::to_vec(shown).ok()?;
+    (content.len() + REST <= MAX_ENTRY).then(|| shown_id_of(&content))
+}
+
+/// The same, of the content as it stands in an entry.
+pub fn shown_id_of(content: &[u8]) -> ShownId {
+    let digest: [u8; 32] = Sha256::digest(content).into();
+    let (half, _) = digest.split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
+    ShownId::from_random(u128::from_be_bytes(*half))
+}
+
+/// An encoded entry, taken apart as far as it takes to see what it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Peeked<'a> {
+    /// As it is written. Two of them compare as their instants do.
+    pub at: &'a str,
+    /// The [name](EntryBody::name) of its kind.
+    pub kind: &'a str,
+    /// JSON.
+    pub content: &'a [u8],
+}
+
 impl Entry {
     pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         let line = Written { v: VERSION, at: self.at, body: &self.body };
@@ -280,6 +338,19 @@ impl Entry {
             Ok(again) if again == bytes => Ok(entry),
             _ => Err(DecodeError::NotCanonical),
         }
+    }
+
+    /// Takes an encoded entry apart without decoding it: in its one spelling everything stands at its place. Of what was
+    /// not written here it may make nonsense; [`decode`](Self::decode) makes sure.
+    pub fn peek(bytes: &[u8]) -> Option<Peeked<'_>> {
+        let text = |bytes| std::str::from_utf8(bytes).ok();
+        let quote = |bytes: &[u8]| bytes.iter().position(|&byte| byte == b'"');
+        let rest = bytes.strip_prefix(br#"{"v":1,"at":""#)?;
+        let (at, rest) = rest.split_at_checked(quote(rest)?)?;
+        let rest = rest.strip_prefix(br#"","body":{""#)?;
+        let (kind, rest) = rest.split_at_checked(quote(rest)?)?;
+        let content = rest.strip_prefix(br#"":"#)?.strip_suffix(b"}}")?;
+        Some(Peeked { at: text(at)?, kind: text(kind)?, content })
     }
 
     /// The instant of an encoded entry without decoding the rest: it stands at a fixed place. For searching; what is

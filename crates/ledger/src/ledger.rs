@@ -226,6 +226,16 @@ impl Entries for Own {
     }
 }
 
+impl Entries for Ledger {
+    fn size(&self) -> u64 {
+        Self::size(self)
+    }
+
+    fn bundle(&self, n: u64) -> Result<RawBundle, ReadError> {
+        self.own().bundle(n)
+    }
+}
+
 impl Ledger {
     /// Creates the ledger in `directory`, or recovers it: whatever was acknowledged is there. Refuses to go on from
     /// files that contradict the checkpoint that this ledger last signed.

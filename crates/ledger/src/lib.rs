@@ -23,15 +23,15 @@ mod writer;
 pub use archive::{ArchiveError, Archived};
 pub use disk::{Disk, Lock, LogFile, SystemDisk};
 pub use entry::{
-    ActEntry, Asked, DecisionEntry, DecodeError, EncodeError, Entry, EntryBody, LeaseEndedEntry, MAX_ENTRY, Point,
-    PublishedPolicy,
+    ActEntry, Asked, DecisionEntry, DecodeError, EncodeError, Entry, EntryBody, LeaseEndedEntry, MAX_ENTRY, Peeked,
+    Point, PublishedPolicy, SHOWN_AGAIN, ShownPair, shown_id, shown_id_of,
 };
 pub use key::{KeyError, SignedCheckpoint, SigningKey, VerifierKey};
 pub use ledger::{Ledger, OpenError, Options, Status};
-pub use path::{LogPath, PathError};
+pub use path::{LogPath, PathError, TILE};
 pub use pending::{AppendError, Pending, Receipt};
 pub use proof::{ConsistencyProof, InclusionProof, ProofError, Proven};
-pub use reader::{ReadError, Reader};
+pub use reader::{Entries, RawBundle, ReadError, Reader};
 pub use source::{Directory, Source, SourceError};
 
 #[cfg(test)]

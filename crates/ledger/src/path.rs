@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Hashes in a full tile, entries in a full bundle.
-pub(crate) const TILE: u64 = 256;
+pub const TILE: u64 = 256;
 
 /// One file of a log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

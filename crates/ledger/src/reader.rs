@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_model::DecisionId;
+use countersign_model::{DecisionId, Timestamp};
 use parking_lot::Mutex;
 
 use crate::path::{LogPath, TILE};
@@ -35,13 +35,45 @@ pub enum ReadError {
 }
 
 /// The raw entries of one bundle.
-pub(crate) type RawBundle = Arc<[Box<[u8]>]>;
+pub type RawBundle = Arc<[Box<[u8]>]>;
 
-/// Anything with numbered entries.
-pub(crate) trait Entries: Clone {
+/// Anything with numbered entries: a log that is written, or a published one. For whoever reads millions of them, on
+/// several threads, and decodes only what it needs.
+pub trait Entries: Clone {
     fn size(&self) -> u64;
-    /// Those of bundle `n` that exist, in order.
+
+    /// Those of bundle `n`, of [`TILE`] entries each, that exist, in order.
     fn bundle(&self, n: u64) -> Result<RawBundle, ReadError>;
+
+    /// The first entry that is at hand: what is before it is archived.
+    fn first(&self) -> Result<u64, ReadError> {
+        match raw(self, 0) {
+            Ok(_) => Ok(0),
+            Err(ReadError::Archived { before }) => Ok(before.min(self.size())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An index before which no entry is as late as `at`. Entries are nearly in the order of their times; what is
+    /// archived counts as earlier.
+    fn not_before(&self, at: Timestamp) -> Result<u64, ReadError> {
+        first_not_earlier(self, at.minus(DISORDER))
+    }
+}
+
+fn first_not_earlier(log: &impl Entries, at: Timestamp) -> Result<u64, ReadError> {
+    let earlier = |index| match raw(log, index) {
+        Ok(bytes) => Ok(bytes.and_then(|bytes| Entry::peek_at(&bytes)).is_some_and(|it| it < at)),
+        // What is archived is the oldest.
+        Err(ReadError::Archived { .. }) => Ok(true),
+        Err(error) => Err(error),
+    };
+    let (mut low, mut high) = (0, log.size());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if earlier(middle)? { low = middle + 1 } else { high = middle }
+    }
+    Ok(low)
 }
 
 pub(crate) fn fetch_bundle(source: &impl Source, n: u64, width: u16) -> Result<RawBundle, ReadError> {
@@ -154,17 +186,7 @@ const DISORDER: Duration = Duration::from_secs(10);
 /// error if the entry can only be among those that are archived.
 pub(crate) fn find<E: Entries>(log: &E, id: DecisionId) -> Result<Option<(u64, Entry)>, ReadError> {
     let made = id.made();
-    let earlier = |index| match raw(log, index) {
-        Ok(bytes) => Ok(bytes.and_then(|bytes| Entry::peek_at(&bytes)).is_some_and(|at| at < made)),
-        // What is archived is the oldest.
-        Err(ReadError::Archived { .. }) => Ok(true),
-        Err(error) => Err(error),
-    };
-    let (mut low, mut high) = (0, log.size());
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if earlier(middle)? { low = middle + 1 } else { high = middle }
-    }
+    let low = first_not_earlier(log, made)?;
     let text = id.to_string();
     let is_it = |bytes: &[u8]| -> Option<Entry> {
         let mentions = bytes.windows(text.len()).any(|window| window == text.as_bytes());

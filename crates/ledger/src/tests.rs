@@ -85,6 +85,7 @@ fn decision(n: u64) -> Entry {
         credential_kind: "session-cookie".to_owned(),
         lease: None,
         supersedes: None,
+        shown: None,
     };
     Entry { at: at(n), body: EntryBody::Decision(Box::new(entry)) }
 }

@@ -238,6 +238,8 @@ random! {
     SessionId
     /// Just-in-time privilege.
     GrantId
+    /// What a decision was shown of a subject or a resource, by its content: the first half of a SHA-256.
+    ShownId
 }
 
 /// Who or what asks: `human:alice@example.org`, `service:backup`, `agent:planner`, or `anonymous`.

@@ -11,6 +11,7 @@ mod id;
 mod request;
 mod resource;
 mod route;
+mod shown;
 mod signal;
 mod subject;
 mod time;
@@ -31,11 +32,12 @@ pub use device::{
 pub use fact::{Fact, Source};
 pub use id::{
     DecisionId, DeviceId, ExceptionId, GrantId, GroupId, KeyId, LeaseId, Name, NameError, ParseIdError, PolicyId,
-    ResourceId, SegmentId, SessionId, SubjectId, ZoneName,
+    ResourceId, SegmentId, SessionId, ShownId, SubjectId, ZoneName,
 };
 pub use request::{AccessRequest, Credential, CredentialSecret, DeviceEvidence, EnforcementPoint, HttpRequestFacts};
 pub use resource::{Entitled, Resource, ResourceKind, Segment, Tier, Upstream};
 pub use route::{ActionRule, PathPattern, Route};
+pub use shown::{Shown, ShownResource, ShownSubject};
 pub use signal::{Signal, SignalKind};
 pub use subject::{Group, Subject, SubjectKind, SubjectState};
 pub use time::{Clock, Timestamp, Wait};

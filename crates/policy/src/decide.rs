@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use countersign_model::{
-    Action, Allowance, Decision, Denial, DenialCause, FactRead, PolicyFault, PolicyRole, Question, Reasons,
+    Action, Allowance, Circumstances, Decision, Denial, DenialCause, FactRead, PolicyFault, PolicyRole, Question,
+    Reasons, SessionId,
 };
 use smallvec::SmallVec;
 
@@ -14,6 +15,7 @@ use crate::facts::{Fact, Facts, View};
 use crate::plan::Number;
 use crate::records::{Shape, Slice};
 use crate::set::PolicySet;
+use crate::trial::Effect;
 
 type Numbers = SmallVec<[Number; 16]>;
 
@@ -72,23 +74,46 @@ impl PolicySet {
     /// The same decision by Cedar's own `Authorizer`, some hundred times slower: what live decisions and the tests are
     /// held against. Only the search for a remedy uses the plan.
     pub fn decide_by_reference(&self, slice: &Slice<'_>, question: &Question) -> Decision {
-        self.decide_with(slice, question, |view| self.reference_outcome(view, question))
+        self.decide_with(slice, question, |view| self.reference_outcome(view, question.action))
+    }
+
+    /// Which of the three [`decide`](Self::decide) answers, without reasons, and without looking further for a remedy than
+    /// tells a challenge from a deny: for deciding millions of questions again.
+    pub fn effect(
+        &self,
+        slice: &Slice<'_>,
+        action: Action,
+        session: Option<SessionId>,
+        circumstances: &Circumstances,
+    ) -> Effect {
+        let Some(view) = self.view(slice, session, circumstances) else { return Effect::Deny };
+        match self.outcome(&view, action).verdict() {
+            Verdict::Allow => Effect::Allow,
+            Verdict::Deny(cause) if self.mends_at_once(&view, action, cause) => Effect::Challenge,
+            Verdict::Deny(_) => Effect::Deny,
+        }
+    }
+
+    /// `None` where the records are not a subject and a resource.
+    fn view<'a>(
+        &'a self,
+        slice: &Slice<'a>,
+        session: Option<SessionId>,
+        circumstances: &'a Circumstances,
+    ) -> Option<View<'a>> {
+        let (Shape::Subject(subject), Shape::Resource(resource)) = (&slice.subject.0, &slice.resource.0) else {
+            return None;
+        };
+        Some(View { subject, resource, circumstances, session, symbols: &self.symbols })
     }
 
     fn decide_with(&self, slice: &Slice<'_>, question: &Question, outcome: impl Fn(&View<'_>) -> Outcome) -> Decision {
-        let (Shape::Subject(subject), Shape::Resource(resource)) = (&slice.subject.0, &slice.resource.0) else {
+        let Some(view) = self.view(slice, question.session, &question.circumstances) else {
             return Decision::Deny(Denial {
                 cause: DenialCause::Unavailable,
                 reasons: Reasons::default(),
                 remedy: None,
             });
-        };
-        let view = View {
-            subject,
-            resource,
-            circumstances: &question.circumstances,
-            session: question.session,
-            symbols: &self.symbols,
         };
         let outcome = outcome(&view).sort();
         match outcome.verdict() {
@@ -105,7 +130,7 @@ impl PolicySet {
                     _ => (&outcome.permits, &outcome.missed),
                 };
                 let reasons = self.reasons(&view, &outcome, determining, looked_at);
-                self.with_remedy(&view, question, cause, reasons, &outcome.forbids)
+                self.with_remedy(&view, question.action, cause, reasons, &outcome.forbids)
             }
         }
     }
@@ -124,13 +149,13 @@ impl PolicySet {
         outcome
     }
 
-    fn reference_outcome(&self, view: &View<'_>, question: &Question) -> Outcome {
+    fn reference_outcome(&self, view: &View<'_>, action: Action) -> Outcome {
         let mut outcome = Outcome::default();
         let number = |id: &str| {
             let found = self.infos.binary_search_by(|info| info.id.as_str().cmp(id)).ok();
             found.and_then(|at| Number::try_from(at).ok())
         };
-        match Case::new(view, question.action) {
+        match Case::new(view, action) {
             Ok(case) => {
                 let answer = case.authorize(&self.cedar);
                 for number in answer.reasons.iter().filter_map(|id| number(id)) {
@@ -147,7 +172,7 @@ impl PolicySet {
         }
         if outcome.permits.is_empty() && outcome.forbids.is_empty() {
             // Cedar does not name the permits that came into question; which facts to show is the plan's to say.
-            outcome.missed = self.outcome(view, question.action).missed;
+            outcome.missed = self.outcome(view, action).missed;
         }
         outcome
     }

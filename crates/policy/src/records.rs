@@ -2,7 +2,10 @@
 //! read by every decision; what the policies' schema does not speak about (a display name, an e-mail address) is not in
 //! it.
 
-use countersign_model::{GroupId, Resource, ResourceKind, Subject, SubjectId, SubjectKind, Tier};
+use countersign_model::{
+    Entitled, GroupId, Name, Resource, ResourceId, ResourceKind, SegmentId, Shown, ShownResource, ShownSubject,
+    Subject, SubjectId, SubjectKind, Tier,
+};
 
 use crate::symbols::{Symbol, Symbols};
 use crate::value::show_entities;
@@ -90,7 +93,17 @@ impl Record {
     /// `groups` are all groups that the subject is in, direct and inherited; its own `groups` field is not read. A
     /// human is in [`EVERYONE`](crate::EVERYONE) besides; whoever is anonymous is in none.
     pub fn subject(symbols: &Symbols, subject: &Subject, groups: &[GroupId]) -> Self {
-        let kind = subject.id.kind();
+        let Subject { id, owner, acts_for, .. } = subject;
+        Self::of_subject(symbols, id, (owner.as_ref(), acts_for.as_ref()), groups)
+    }
+
+    fn of_subject(
+        symbols: &Symbols,
+        id: &SubjectId,
+        (owner, acts_for): (Option<&SubjectId>, Option<&SubjectId>),
+        groups: &[GroupId],
+    ) -> Self {
+        let kind = id.kind();
         let owned = matches!(kind, SubjectKind::Service | SubjectKind::Agent);
         let mut closed = Vec::with_capacity(groups.len() + 1);
         if kind != SubjectKind::Anonymous {
@@ -101,35 +114,87 @@ impl Record {
         }
         Self(Shape::Subject(SubjectRecord {
             kind,
-            symbol: subject_symbol(symbols, &subject.id),
+            symbol: subject_symbol(symbols, id),
             // Only what the schema has: a service has an owner, an agent acts for somebody too.
-            owner: human(symbols, subject.owner.as_ref().filter(|_| owned)),
-            acts_for: human(symbols, subject.acts_for.as_ref().filter(|_| kind == SubjectKind::Agent)),
+            owner: human(symbols, owner.filter(|_| owned)),
+            acts_for: human(symbols, acts_for.filter(|_| kind == SubjectKind::Agent)),
             groups: sorted(closed),
         }))
     }
 
     /// Whoever has not signed in.
     pub fn anonymous(symbols: &Symbols) -> Self {
-        Self(Shape::Subject(SubjectRecord {
-            kind: SubjectKind::Anonymous,
-            symbol: subject_symbol(symbols, &SubjectId::anonymous()),
-            owner: None,
-            acts_for: None,
-            groups: Box::default(),
-        }))
+        Self::of_subject(symbols, &SubjectId::anonymous(), (None, None), &[])
     }
 
     pub fn resource(symbols: &Symbols, resource: &Resource) -> Self {
+        let Resource { id, kind, tier, segment, owner, entitled, .. } = resource;
+        Self::of_resource(symbols, id, (*kind, *tier), (segment.as_ref(), owner.as_ref()), entitled)
+    }
+
+    fn of_resource(
+        symbols: &Symbols,
+        id: &ResourceId,
+        (kind, tier): (ResourceKind, Tier),
+        (segment, owner): (Option<&SegmentId>, Option<&SubjectId>),
+        entitled: &Entitled,
+    ) -> Self {
         Self(Shape::Resource(Box::new(ResourceRecord {
-            symbol: symbols.intern("Resource", resource.id.as_str()),
-            kind: resource.kind,
-            tier: resource.tier,
-            segment: resource.segment.as_ref().map(|segment| symbols.intern("Segment", segment.as_str())),
-            owner: human(symbols, resource.owner.as_ref()),
-            readers: group_set(symbols, &resource.entitled.readers),
-            writers: group_set(symbols, &resource.entitled.writers),
-            administrators: group_set(symbols, &resource.entitled.administrators),
+            symbol: symbols.intern("Resource", id.as_str()),
+            kind,
+            tier,
+            segment: segment.map(|segment| symbols.intern("Segment", segment.as_str())),
+            owner: human(symbols, owner),
+            readers: group_set(symbols, &entitled.readers),
+            writers: group_set(symbols, &entitled.writers),
+            administrators: group_set(symbols, &entitled.administrators),
         })))
+    }
+
+    /// The record that was [shown](Self::shown), in this table.
+    pub fn of(symbols: &Symbols, shown: &Shown) -> Self {
+        match shown {
+            Shown::Subject(ShownSubject { id, owner, acts_for, groups }) => {
+                Self::of_subject(symbols, id, (owner.as_ref(), acts_for.as_ref()), groups)
+            }
+            Shown::Resource(ShownResource { id, kind, tier, segment, owner, entitled }) => {
+                Self::of_resource(symbols, id, (*kind, *tier), (segment.as_ref(), owner.as_ref()), entitled)
+            }
+        }
+    }
+
+    /// All that a policy can see in it, by name: [`of`](Self::of) makes an equal record of it, in any table. `None` where
+    /// a name is not in `symbols`.
+    pub fn shown(&self, symbols: &Symbols) -> Option<Shown> {
+        let name = |symbol: Symbol| Name::new(symbols.name(symbol)?.1).ok();
+        let groups = |of: &[Symbol]| -> Option<Vec<GroupId>> {
+            let mut groups: Vec<GroupId> = of.iter().map(|it| name(*it).map(GroupId::from)).collect::<Option<_>>()?;
+            groups.sort_unstable();
+            Some(groups)
+        };
+        // A name that is there and not known is not an absent one.
+        let human = |symbol: Option<Symbol>| -> Option<Option<SubjectId>> {
+            symbol.map_or(Some(None), |symbol| Some(Some(SubjectId::new(SubjectKind::Human, name(symbol)?))))
+        };
+        Some(match &self.0 {
+            Shape::Subject(subject) => Shown::Subject(ShownSubject {
+                id: SubjectId::new(subject.kind, name(subject.symbol)?),
+                owner: human(subject.owner)?,
+                acts_for: human(subject.acts_for)?,
+                groups: groups(&subject.groups)?,
+            }),
+            Shape::Resource(resource) => Shown::Resource(ShownResource {
+                id: name(resource.symbol)?.into(),
+                kind: resource.kind,
+                tier: resource.tier,
+                segment: resource.segment.map_or(Some(None), |symbol| name(symbol).map(|it| Some(it.into())))?,
+                owner: human(resource.owner)?,
+                entitled: Entitled {
+                    readers: groups(&resource.readers.symbols)?,
+                    writers: groups(&resource.writers.symbols)?,
+                    administrators: groups(&resource.administrators.symbols)?,
+                },
+            }),
+        })
     }
 }

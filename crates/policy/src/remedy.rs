@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use countersign_model::{
-    Authentication, AuthenticationMethod, Challenge, Circumstances, Decision, Denial, DenialCause, DeviceCircumstances,
-    DeviceId, GrantCircumstances, GrantId, Methods, Need, Question, Reasons, Remedy, SubjectKind,
+    Action, Authentication, AuthenticationMethod, Challenge, Circumstances, Decision, Denial, DenialCause,
+    DeviceCircumstances, DeviceId, GrantCircumstances, GrantId, Methods, Need, Reasons, Remedy, SubjectKind,
 };
 use std::time::Duration;
 
@@ -59,13 +59,13 @@ impl PolicySet {
     pub(crate) fn with_remedy(
         &self,
         view: &View<'_>,
-        question: &Question,
+        action: Action,
         cause: DenialCause,
         reasons: Reasons,
         forbids: &[Number],
     ) -> Decision {
         let needs = match cause {
-            DenialCause::NoPermit | DenialCause::Forbidden => self.needs(view, question),
+            DenialCause::NoPermit | DenialCause::Forbidden => self.needs(view, action),
             // A policy is broken: nothing that the subject does mends it.
             _ => None,
         };
@@ -85,16 +85,32 @@ impl PolicySet {
         }
     }
 
-    fn needs(&self, view: &View<'_>, question: &Question) -> Option<Vec<Need>> {
+    /// Whether the denial is a challenge: nothing that can be done at once costs more than anything that cannot.
+    pub(crate) fn mends_at_once(&self, view: &View<'_>, action: Action, cause: DenialCause) -> bool {
+        if !matches!(cause, DenialCause::NoPermit | DenialCause::Forbidden) {
+            return false;
+        }
+        let somebody = self.somebody(view);
+        let subject = somebody.as_ref().unwrap_or(view.subject);
+        self.proofs(view).iter().filter(|step| step.cost > 0).any(|step| {
+            let mut circumstances = view.circumstances.clone();
+            step.apply(&mut circumstances);
+            let changed = View { subject, circumstances: &circumstances, ..*view };
+            self.outcome(&changed, action).verdict() == Verdict::Allow
+        })
+    }
+
+    fn needs(&self, view: &View<'_>, action: Action) -> Option<Vec<Need>> {
         let somebody = self.somebody(view);
         let subject = somebody.as_ref().unwrap_or(view.subject);
         let mut steps = Vec::new();
         let (proofs, devices) = (self.proofs(view), self.devices(view));
-        let (grants, zones) = (self.grants(view, question), self.zones(view));
-        for proof in &proofs {
-            for device in &devices {
-                for grant in &grants {
-                    for zone in &zones {
+        let (grants, zones) = (self.grants(view, action), self.zones(view));
+        // What costs least is innermost, and so among the first.
+        for zone in &zones {
+            for grant in &grants {
+                for device in &devices {
+                    for proof in &proofs {
                         if steps.len() < MOST {
                             steps.push([proof, device, grant, zone]);
                         }
@@ -109,7 +125,7 @@ impl PolicySet {
                 step.apply(&mut circumstances);
             }
             let changed = View { subject, circumstances: &circumstances, ..*view };
-            if self.outcome(&changed, question.action).verdict() == Verdict::Allow {
+            if self.outcome(&changed, action).verdict() == Verdict::Allow {
                 return Some(steps.iter().flat_map(|step| step.needs.iter().cloned()).collect());
             }
         }
@@ -216,13 +232,13 @@ impl PolicySet {
         steps
     }
 
-    fn grants(&self, view: &View<'_>, question: &Question) -> Vec<Step> {
+    fn grants(&self, view: &View<'_>, action: Action) -> Vec<Step> {
         let mut steps = vec![Step::NOTHING];
         let facts = [Fact::Grant, Fact::GrantId, Fact::GrantClass, Fact::GrantExpires];
         if view.circumstances.grant.is_none() && self.read_any(&facts) {
             let grant = GrantCircumstances {
                 id: GrantId::from_random(0),
-                class: question.action.class,
+                class: action.class,
                 expires: view.circumstances.time.now.plus(Duration::from_secs(3600)),
             };
             steps.push(Step { cost: 32, needs: vec![Need::Grant], change: Change::Grant(grant) });

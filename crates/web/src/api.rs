@@ -6,6 +6,8 @@ pub(crate) mod ask;
 pub(crate) mod control;
 pub(crate) mod estate;
 pub(crate) mod now;
+pub(crate) mod proposals;
+pub(crate) mod replay;
 
 use axum::Router;
 use axum::routing::{get, post, put};
@@ -49,6 +51,10 @@ pub(crate) fn router() -> Router<Site> {
         .route("/devices/{id}/managed", put(estate::put_managed))
         .route("/device-enrolments", post(estate::enrol_device))
         .route("/policies", get(control::policies).put(control::publish))
+        .route("/policies/replay", post(replay::replay))
+        .route("/policy-proposals", get(proposals::proposals).post(proposals::propose))
+        .route("/policy-proposals/{id}", get(proposals::proposal).delete(proposals::reject))
+        .route("/policy-proposals/{id}/approve", post(proposals::approve))
         .route("/apply", post(control::apply))
         .route("/backup", post(control::backup));
     Router::new().nest("/api/v1", v1)

@@ -7,7 +7,9 @@ mod control;
 mod estate;
 mod now;
 mod policy_form;
+mod policy_proposal;
 mod resource_form;
+mod seen;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -53,6 +55,9 @@ pub(crate) fn router() -> Router<Site> {
         .route("/console/access/why", get(access::why))
         .route(access::COVERAGE, get(access::coverage))
         .merge(policy_set())
+        .route("/console/policy-proposals/{id}", get(policy_proposal::show))
+        .route("/console/policy-proposals/{id}/approve", post(policy_proposal::approve))
+        .route("/console/policy-proposals/{id}/reject", post(policy_proposal::reject))
         .route("/console/policies", get(control::policies))
         .route("/console/policies/{id}", get(control::policy))
         .route("/console/keys", get(control::keys).post(control::make_key))
@@ -69,6 +74,7 @@ fn policy_set() -> Router<Site> {
         .route("/console/policy-set", get(policy_form::edit).post(policy_form::edit_again))
         .route("/console/policy-set/review", post(policy_form::review))
         .route("/console/policy-set/publish", post(policy_form::publish))
+        .route("/console/policy-set/propose", post(policy_form::propose))
         .layer(DefaultBodyLimit::max(POLICY_BODY))
 }
 

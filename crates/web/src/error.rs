@@ -3,7 +3,7 @@
 
 use axum::extract::rejection::{BytesRejection, FormRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
-use countersign_administrator::{ActError, AskError, DeviceError, DidError, SignInError, WhyError};
+use countersign_administrator::{ActError, ApproveError, AskError, DeviceError, DidError, SignInError, WhyError};
 use countersign_lease::HandOffError;
 use countersign_ledger::ReadError;
 use http::{HeaderValue, StatusCode, header};
@@ -195,6 +195,20 @@ impl From<WhyError> for Fault {
             WhyError::Ask(error) => error.into(),
             WhyError::UnknownDecision(_) => Self::Absent,
             WhyError::NoResource(_) => Self::Unacceptable(error.to_string()),
+        }
+    }
+}
+
+impl From<ApproveError> for Fault {
+    fn from(error: ApproveError) -> Self {
+        match error {
+            ApproveError::Unknown(_) => Self::Unknown(error.to_string()),
+            ApproveError::SamePerson(_) | ApproveError::NoPerson(_) | ApproveError::Stale => {
+                Self::Conflict(error.to_string())
+            }
+            ApproveError::NotKept(why) => Self::Internal(why),
+            ApproveError::Publish(error) => error.into(),
+            ApproveError::Act(error) => error.into(),
         }
     }
 }

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header;
 use utoipa::OpenApi;
 
-use crate::api::{account, ask, control, estate, now};
+use crate::api::{account, ask, control, estate, now, proposals, replay};
 use crate::device;
 use crate::guard::Caller;
 
@@ -28,7 +28,8 @@ use crate::guard::Caller;
         estate::segments, estate::segment, estate::put_segment,
         estate::resources, estate::resource, estate::put_resource, estate::remove_resource,
         estate::devices, estate::device, estate::revoke_device, estate::put_managed, estate::enrol_device,
-        control::policies, control::publish, control::apply, control::backup,
+        control::policies, control::publish, replay::replay,
+        proposals::proposals, proposals::propose, proposals::proposal, proposals::approve, proposals::reject, control::apply, control::backup,
         device::enroll, device::renew, device::report,
     ),
     tags(

@@ -88,6 +88,8 @@ done! {
     SubjectDisabled "subject-disabled" "The subject is disabled. Its sessions and connections have ended."
     KeyRevoked "key-revoked" "The key is revoked."
     PoliciesPublished "policies-published" "The policies are in force. Every open connection was decided again."
+    PoliciesProposed "policies-proposed" "The policies are proposed. They wait for somebody else to approve them."
+    ProposalGone "proposal-gone" "The proposal is gone."
     ResourcePut "resource-put" "The resource is as you described it, from now on."
     ResourceRemoved "resource-removed" "The resource is gone. What was open to it has ended."
     InvitationWithdrawn "invitation-withdrawn" "The invitation is withdrawn. Its link no longer works."

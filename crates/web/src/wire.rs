@@ -6,11 +6,15 @@ mod account;
 mod ask;
 mod decision;
 mod estate;
+mod proposals;
+mod replay;
 
 pub use account::*;
 pub use ask::*;
 pub use decision::*;
 pub use estate::*;
+pub use proposals::*;
+pub use replay::*;
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

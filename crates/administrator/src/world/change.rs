@@ -14,7 +14,7 @@ use parking_lot::MutexGuard;
 use super::records::{
     CertificateRecord, DeviceRecord, Fingerprint, GroupRecord, ResourceRecord, SegmentRecord, SubjectRecord,
 };
-use super::{FillError, Members, View, WorldError};
+use super::{FillError, Members, ShownOnce, View, WorldError};
 use crate::built_in;
 
 /// What a change replaced: whose leases are to be decided again.
@@ -294,7 +294,11 @@ impl<'a> Draft<'a> {
         }
         self.touched.resources.push(resource.id.clone());
         let record = Record::resource(self.symbols, &resource);
-        self.view.resources.put(Arc::new(ResourceRecord { resource: Arc::new(resource), record }));
+        self.view.resources.put(Arc::new(ResourceRecord {
+            resource: Arc::new(resource),
+            record,
+            shown: ShownOnce::default(),
+        }));
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use countersign_model::{
 };
 use countersign_policy::Record;
 
+use super::shown::ShownOnce;
 use super::trie::Keyed;
 
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(crate) struct SubjectRecord {
     pub(crate) risk: u8,
     /// For the policy engine, with every group that it is in, directly or not.
     pub(crate) record: Record,
+    pub(crate) shown: ShownOnce,
 }
 
 impl SubjectRecord {
@@ -45,6 +47,7 @@ impl SubjectRecord {
             source,
             risk,
             record,
+            shown: ShownOnce::default(),
         }
     }
 
@@ -296,6 +299,7 @@ impl Keyed for GroupRecord {
 pub(crate) struct ResourceRecord {
     pub(crate) resource: Arc<Resource>,
     pub(crate) record: Record,
+    pub(crate) shown: ShownOnce,
 }
 
 impl Keyed for ResourceRecord {

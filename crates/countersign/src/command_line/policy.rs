@@ -31,6 +31,31 @@ pub enum Policy {
         after_help = "Examples:\n  countersign policy fmt\n  countersign policy fmt --check   lists files that are not"
     )]
     Fmt(PolicyFmt),
+    /// Recorded decisions, decided again under proposed policies: who would lose what, and who would gain what.
+    #[command(after_help = "Examples:\n  countersign policy replay --policies ./estate/policies --since 30d\n  \
+                            countersign policy replay --policies new --fail-on newly-denied --format markdown > replay.md\n  \
+                            countersign policy replay --policies new --ledger ./copy --key-file ledger.key --json")]
+    Replay(PolicyReplay),
+    /// Put a policy set forward, for somebody else to approve.
+    #[command(
+        after_help = "Example:\n  countersign policy propose --policies ./estate/policies --note 'contractors out of finance'"
+    )]
+    Propose {
+        #[command(flatten)]
+        policies: PolicyDirectory,
+        /// Why, for whoever approves it.
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// The policies that wait for a second person.
+    #[command(after_help = "Example:\n  countersign policy proposals")]
+    Proposals,
+    /// Put a proposal in force that somebody else made.
+    #[command(after_help = "Example:\n  countersign policy approve 5f0c2a91b3d4e607")]
+    Approve { id: String },
+    /// Take a proposal away.
+    #[command(after_help = "Example:\n  countersign policy reject 5f0c2a91b3d4e607")]
+    Reject { id: String },
     /// The policies that are in force, or one of them.
     #[command(
         after_help = "Examples:\n  countersign policy show --json\n  countersign policy show high-risk-stops-everything-sensitive"
@@ -124,4 +149,50 @@ pub struct PolicyFmt {
     /// Change nothing; list the files that are not formatted, and fail if there is one.
     #[arg(long)]
     pub check: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PolicyReplay {
+    #[command(flatten)]
+    pub policies: PolicyDirectory,
+    /// From so long ago, such as 30d, or from such as 2027-01-31T08:00:00Z; without it, from the first entry at hand.
+    #[arg(long, value_name = "SPAN|INSTANT")]
+    pub since: Option<String>,
+    /// A ledger's directory or URL. Without it, the server that runs is asked, and tells of what is open now too; where
+    /// none runs, the ledger of the data directory is read.
+    #[arg(long, value_name = "DIR|URL")]
+    pub ledger: Option<String>,
+    /// The verifier key; without it, that of the data directory.
+    #[arg(long, requires = "ledger", conflicts_with = "key_file")]
+    pub key: Option<String>,
+    #[arg(long, requires = "ledger", value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub archive: super::Archive,
+    /// How many decisions to name beside each count.
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub examples: u8,
+    #[arg(long, value_enum, default_value = "human", conflicts_with = "json")]
+    pub format: ReplayFormat,
+    /// Exit with 1 where there is such a thing.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
+    pub fail_on: Vec<FailOn>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReplayFormat {
+    Human,
+    /// For a comment on a change.
+    Markdown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    NewlyDenied,
+    NewlyChallenged,
+    NewlyAllowed,
+    /// The facts of a decision are not recorded, or not at hand.
+    Unknown,
+    /// Something that is open now would be cut.
+    Cut,
 }

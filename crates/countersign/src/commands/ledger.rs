@@ -150,30 +150,37 @@ fn archive(global: &Global, before: u64, to: &Path, terminal: &Terminal) -> anyh
     Ok(())
 }
 
-async fn verify(global: &Global, options: Verify, terminal: &Terminal) -> anyhow::Result<()> {
-    let Verify { source, key, key_file, since, archive } = options;
-    let archive = archive.directory;
-    let key = match (key, key_file) {
-        (Some(key), _) => key,
+pub(super) fn is_url(source: &str) -> bool {
+    source.starts_with("http://") || source.starts_with("https://")
+}
+
+/// As it is given, as it stands in a file, or the data directory's own.
+pub(super) fn trusted_key(global: &Global, key: Option<&str>, file: Option<&Path>) -> anyhow::Result<VerifierKey> {
+    let key = match (key, file) {
+        (Some(key), _) => key.to_owned(),
         (None, Some(file)) => {
-            std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?
+            std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?
         }
         (None, None) => {
             let (configuration, _) = up::configuration(global)?;
             let directory = DataDirectory::existing(&configuration.data_directory)
                 .context("without --key the key of the data directory is used")?;
-            directory.ledger_key()?.verifier_key(&ledger_name(&configuration))?.to_string()
+            return Ok(directory.ledger_key()?.verifier_key(&ledger_name(&configuration))?);
         }
     };
-    let key: VerifierKey = key.trim().parse()?;
+    Ok(key.trim().parse()?)
+}
+
+async fn verify(global: &Global, options: Verify, terminal: &Terminal) -> anyhow::Result<()> {
+    let Verify { source, key, key_file, since, archive } = options;
+    let archive = archive.directory;
+    let key = trusted_key(global, key.as_deref(), key_file.as_deref())?;
     let since = since.map(std::fs::read).transpose().context("the kept checkpoint cannot be read")?;
     let since = since.map(|note| key.open(&note)).transpose()?;
     let progress = std::io::stderr().is_terminal() && !terminal.json;
-    let remote =
-        source.as_deref().is_some_and(|source| source.starts_with("http://") || source.starts_with("https://"));
     let trust = Trust { key, since };
     let verified = match source {
-        Some(url) if remote => {
+        Some(url) if is_url(&url) => {
             let log = Remote::new(global, &url, terminal)?;
             tokio::task::spawn_blocking(move || check(&log, &trust, progress)).await??
         }
@@ -232,14 +239,14 @@ pub(crate) fn verify_directory(directory: &Path, key: &VerifierKey) -> anyhow::R
 }
 
 /// A log that a server publishes. Called from a blocking thread.
-struct Remote {
+pub(super) struct Remote {
     control: Arc<Control>,
     prefix: String,
     runtime: tokio::runtime::Handle,
 }
 
 impl Remote {
-    fn new(global: &Global, url: &str, terminal: &Terminal) -> anyhow::Result<Self> {
+    pub(super) fn new(global: &Global, url: &str, terminal: &Terminal) -> anyhow::Result<Self> {
         let uri: hyper::Uri = url.parse().with_context(|| format!("{url:?} is no URL"))?;
         let key = std::env::var("COUNTERSIGN_API_KEY").ok().map(countersign_model::CredentialSecret::new);
         let local = || -> Option<Control> {

@@ -5,6 +5,9 @@ mod annotations;
 mod formatting;
 mod lint;
 mod matrix;
+mod proposals;
+mod replay;
+mod replayed;
 mod trials;
 
 use std::io::IsTerminal as _;
@@ -62,6 +65,11 @@ pub(super) async fn policy(global: &Global, command: Policy, terminal: &Terminal
         Policy::Matrix(options) => matrix::matrix(global, &options, terminal),
         Policy::Lint(options) => lint::lint(global, &options, terminal),
         Policy::Fmt(options) => formatting::format(global, &options, terminal),
+        Policy::Replay(options) => replay::replay(global, options, terminal).await,
+        Policy::Propose { policies, note } => proposals::propose(global, &policies, &note, terminal).await,
+        Policy::Proposals => proposals::list(global, terminal).await,
+        Policy::Approve { id } => proposals::approve(global, &id, terminal).await,
+        Policy::Reject { id } => proposals::reject(global, &id, terminal).await,
         Policy::Show { id } => {
             let control = Control::from_options(global, &files::data_directory(global, terminal)?)?;
             let answer = control.get("/api/v1/policies").await?;

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use countersign_administrator::Network;
+use countersign_administrator::{Network, PolicyApproval};
 use countersign_gateway::AddressRange;
 use countersign_model::{
     ActionClass, ActionRule, GroupId, PathPattern, PostureAspect, PostureRequirement, ResourceId, SegmentId, SubjectId,
@@ -73,6 +73,7 @@ pub(super) struct Sessions {
 pub(super) struct Decisions {
     pub(super) disclose_remedy: Written<bool>,
     pub(super) shadow_one_in: Written<u64>,
+    pub(super) policy_approval: Written<PolicyApproval>,
 }
 
 #[derive(Debug)]
@@ -264,6 +265,10 @@ impl Decisions {
         let decisions = Self {
             disclose_remedy: r.take("disclose", one_of(&[("remedy", true), ("nothing", false)])),
             shadow_one_in: r.take("shadow_one_in", number(0, 1_000_000_000)),
+            policy_approval: r.take(
+                "policy_approval",
+                one_of(&[("none", PolicyApproval::None), ("second-person", PolicyApproval::SecondPerson)]),
+            ),
         };
         r.finish();
         decisions

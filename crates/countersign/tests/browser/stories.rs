@@ -299,7 +299,7 @@ async fn policies_and_resources_are_changed_with_forms() {
     owner.back_to(wiki.clone()).await;
     owner.uses_application("/board").await;
     owner.back_to(console).await;
-    owner.press("Publish").await;
+    owner.press("Enforce").await;
     owner.see("The policies are in force").await;
     owner.picture("policies-published").await;
     owner.back_to(wiki).await;

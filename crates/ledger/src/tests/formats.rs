@@ -115,7 +115,7 @@ fn too_long_is_refused_and_a_long_policy_set_divided() {
 
     let name = "\"".repeat(256);
     let policies = vec![PublishedPolicy { id: name.parse().unwrap(), hash: "f".repeat(64) }; 1000];
-    let parts = EntryBody::policy_published(&"f".repeat(64), policies, None);
+    let parts = EntryBody::policy_published(&"f".repeat(64), policies, None, None);
     let mut count = 0;
     for (number, body) in (1..).zip(&parts) {
         let EntryBody::PolicyPublished { part, parts: of, policies, .. } = body else { panic!("{body:?}") };
@@ -124,7 +124,7 @@ fn too_long_is_refused_and_a_long_policy_set_divided() {
         Entry { at: NOW, body: body.clone() }.encode().unwrap();
     }
     assert_eq!(count, 1000);
-    assert_eq!(EntryBody::policy_published("00", vec![], None).len(), 1);
+    assert_eq!(EntryBody::policy_published("00", vec![], None, None).len(), 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use countersign_model::*;
 
-use crate::{PolicySet, Record, Slice, SourceFile, Symbols};
+use crate::{Effect, PolicySet, Record, Slice, SourceFile, Symbols};
 
 pub(super) const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -74,7 +74,7 @@ impl Case {
         }
     }
 
-    /// By the plan, after checking that Cedar's `Authorizer` says the same.
+    /// By the plan, after checking that Cedar's `Authorizer` says the same, and which of the three answers it is.
     pub(super) fn decide(&self, policies: &PolicySet) -> Decision {
         let (subject, resource) = self.records(&policies.symbols);
         let slice = Slice { subject: &subject, resource: &resource };
@@ -85,6 +85,8 @@ impl Case {
             policies.decide_by_reference(&slice, &question),
             "plan and Authorizer differ: {question:?}"
         );
+        let effect = policies.effect(&slice, question.action, question.session, &question.circumstances);
+        assert_eq!(effect, Effect::of(&decision), "{question:?}");
         decision
     }
 }

@@ -8,7 +8,7 @@ use countersign_model::*;
 use proptest::prelude::*;
 
 use super::fixtures::*;
-use crate::{PolicySet, SourceFile, Symbols};
+use crate::{PolicySet, Record, SourceFile, Symbols};
 
 /// Conditions that validate on their own. The last ones are left to Cedar's evaluator or fail for some questions.
 const ATOMS: &[&str] = &[
@@ -242,6 +242,19 @@ proptest! {
                     prop_assert!(matches!(case.subject.id.kind(), SubjectKind::Human | SubjectKind::Anonymous));
                 }
             }
+        }
+    }
+
+    /// In the table that it was made in, and in another one.
+    #[test]
+    fn what_was_shown_makes_the_same_record(case in case()) {
+        let (symbols, others) = (Symbols::default(), Symbols::default());
+        others.intern("Group", "d");
+        let (subject, resource) = case.records(&symbols);
+        for record in [subject, resource] {
+            let shown = record.shown(&symbols).unwrap();
+            prop_assert_eq!(&Record::of(&symbols, &shown), &record);
+            prop_assert_eq!(Record::of(&others, &shown).shown(&others), Some(shown));
         }
     }
 

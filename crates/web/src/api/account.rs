@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use countersign_administrator::{
-    InvitationView, KeyScope, KeyView, LeaseFilter, LeaseView, NewKey, SessionFilter, SessionView,
-};
+use countersign_administrator::{InvitationView, KeyScope, KeyView, LeaseFilter, NewKey, SessionFilter, SessionView};
 use countersign_model::{KeyId, LeaseId, SessionId};
 use http::StatusCode;
 
@@ -78,22 +76,6 @@ pub(crate) async fn kill_session(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn lease_wire(view: &LeaseView) -> Lease {
-    Lease {
-        id: view.id,
-        decision: view.decision,
-        subject: view.subject.clone(),
-        session: view.session,
-        device: view.device.clone(),
-        resource: view.resource.clone(),
-        action: view.action.to_string(),
-        channel: view.channel.to_owned(),
-        request: view.request.clone(),
-        address: view.address,
-        opened: view.opened,
-    }
-}
-
 /// Every permission that is alive now, newest first.
 #[utoipa::path(get, path = "/api/v1/leases", tag = "sessions", params(LeaseQuery),
     responses((status = 200, body = Page<Lease>), (status = "default", body = Problem, content_type = "application/problem+json")))]
@@ -108,7 +90,7 @@ pub(crate) async fn leases(
     let filter = LeaseFilter { subject, resource, session, device: None };
     let mut found = site.administrator().leases(&filter);
     found.retain(|view| before.is_none_or(|before| view.id < before));
-    Ok(super::cut(found, limit, |view| view.id.to_string(), lease_wire))
+    Ok(super::cut(found, limit, |view| view.id.to_string(), |view| Lease::from(view)))
 }
 
 fn key_wire(view: &KeyView) -> Key {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use countersign_administrator::{Actor, Bundle as Estate, PolicyChange, PolicyReport, PublishError};
+use countersign_administrator::{Actor, Bundle as Estate, PolicyApproval, PolicyChange, PolicyReport, PublishError};
 use countersign_model::Source;
 use futures_util::stream;
 use http::header;
@@ -24,6 +24,7 @@ impl From<PublishError> for Fault {
     fn from(error: PublishError) -> Self {
         match error {
             PublishError::OtherWorld => Self::Internal(error.to_string()),
+            PublishError::Stale | PublishError::NeedsApproval => Self::Conflict(error.to_string()),
             PublishError::Record(_) => Self::Unavailable,
         }
     }
@@ -61,26 +62,39 @@ pub(crate) async fn publish(
     caller: Caller,
     Json(body): Json<PolicySources>,
 ) -> Result<axum::Json<Published>, Fault> {
-    let report = publish_kept(&site, body.files, &caller.actor(), body.dry_run).await?;
+    let report = publish_kept(&site, &body.files, &caller.actor(), body.dry_run, None).await?;
     let PolicyReport { hash, mistakes, warnings, published, changes: _ } = report;
     Ok(axum::Json(Published { applied: published, hash, mistakes, warnings }))
 }
 
 /// Kept before it is published, and only once it is known to be good: a crash in between leaves it for the next start.
+/// With `base`, only over that set.
 pub(crate) async fn publish_kept(
     site: &Site,
-    files: BTreeMap<String, String>,
+    files: &BTreeMap<String, String>,
     actor: &Actor,
     dry_run: bool,
+    base: Option<String>,
 ) -> Result<PolicyReport, Fault> {
-    let tried = site.administrator().publish_sources(files.clone(), actor, true).await?;
+    let administrator = site.administrator();
+    let tried = administrator.try_sources(files);
     if dry_run || !tried.mistakes.is_empty() {
         return Ok(tried);
     }
-    if let Some(configure) = &site.settings().configure {
-        configure.keep_policies(&files).map_err(Fault::Internal)?;
+    if administrator.settings().policy_approval == PolicyApproval::SecondPerson {
+        return Err(PublishError::NeedsApproval.into());
     }
-    Ok(site.administrator().publish_sources(files, actor, false).await?)
+    keep(site, files).map_err(Fault::Internal)?;
+    let published = administrator.publish_sources(files, actor, base).await;
+    if published == Err(PublishError::Stale) {
+        // What is in force is to be what is kept.
+        keep(site, &administrator.policy_sources().into_iter().collect()).map_err(Fault::Internal)?;
+    }
+    Ok(published?)
+}
+
+pub(crate) fn keep(site: &Site, files: &BTreeMap<String, String>) -> Result<(), String> {
+    site.settings().configure.as_ref().map_or(Ok(()), |configure| configure.keep_policies(files))
 }
 
 /// Makes the estate what a configuration says. Everything is checked before anything is changed.
@@ -106,6 +120,7 @@ pub(crate) async fn apply(
         (Some(_), None) => return Err(Fault::Unacceptable("this server takes no settings".to_owned())),
         (None, _) => None,
     };
+    let alone = administrator.settings().policy_approval == PolicyApproval::None;
     // All of it is tried before any of it is done.
     let mut applied = Applied::default();
     if let Some((text, configure)) = &settings {
@@ -115,7 +130,10 @@ pub(crate) async fn apply(
         }
     }
     if let Some(files) = &policies {
-        let report = publish_kept(&site, files.clone(), &actor, true).await?;
+        let report = publish_kept(&site, files, &actor, true, None).await?;
+        if !alone && !dry_run && !report.changes.is_empty() {
+            return Err(PublishError::NeedsApproval.into());
+        }
         applied.mistakes.extend(report.mistakes);
         applied.warnings = report.warnings;
         for PolicyChange { id, before, after } in report.changes {
@@ -135,8 +153,8 @@ pub(crate) async fn apply(
             let put = configure.settings(text, &actor.subject, false).await;
             put.map_err(|reasons| Fault::Internal(reasons.join("; ")))?;
         }
-        if let Some(files) = policies {
-            publish_kept(&site, files, &actor, false).await?;
+        if let (Some(files), true) = (policies, alone) {
+            publish_kept(&site, &files, &actor, false, None).await?;
         }
     }
     applied.created.extend(report.created);

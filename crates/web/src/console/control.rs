@@ -6,10 +6,11 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use countersign_administrator::{InvitationView, KeyScope, NewKey};
+use countersign_administrator::{InvitationView, KeyScope, NewKey, Proposal};
 use countersign_ledger::{Entry, EntryBody};
 use countersign_model::{
-    ActionClass, GroupId, KeyId, PolicyId, ResourceId, Source, Subject, SubjectId, SubjectKind, SubjectState, Timestamp,
+    ActionClass, GroupId, KeyId, PolicyId, ResourceId, Shown, Source, Subject, SubjectId, SubjectKind, SubjectState,
+    Timestamp,
 };
 use serde::Deserialize;
 
@@ -30,6 +31,8 @@ struct PoliciesPage {
     hash: String,
     warnings: Vec<String>,
     rows: Vec<PolicyRow>,
+    /// What waits for a second person.
+    proposals: Vec<Proposal>,
 }
 
 /// One policy as loaded.
@@ -63,14 +66,19 @@ fn policy_rows(site: &Site) -> Vec<PolicyRow> {
     set.policies().iter().map(row).collect()
 }
 
-pub(super) async fn policies(State(site): State<Site>, caller: Caller, PageQuery(after): PageQuery<After>) -> Response {
+pub(super) async fn policies(
+    State(site): State<Site>,
+    caller: Caller,
+    PageQuery(after): PageQuery<After>,
+) -> Result<Response, PageFault> {
     let set = site.administrator().policies();
-    html(&PoliciesPage {
+    Ok(html(&PoliciesPage {
         shell: Shell::new(&caller, "/console/policies", site.now(), after.done.as_deref()),
         hash: set.hash().to_owned(),
         warnings: set.warnings().iter().map(ToString::to_string).collect(),
         rows: policy_rows(&site),
-    })
+        proposals: site.administrator().proposals().await?,
+    }))
 }
 
 #[derive(Template)]
@@ -297,6 +305,10 @@ impl EntryRow {
                 let resource = decision.question.resource.as_ref().map_or("an unknown address", |id| id.as_str());
                 format!("{} · {} → {resource}", decision.decision.name(), decision.question.subject)
             }
+            EntryBody::Shown(shown) => match &**shown {
+                Shown::Subject(subject) => format!("{} in {} groups", subject.id, subject.groups.len()),
+                Shown::Resource(resource) => format!("{}, {}", resource.id, resource.tier),
+            },
             EntryBody::LeaseEnded(ended) => {
                 link = Some(format!("/console/decisions/{}", ended.decision));
                 format!("{}, {} sent", ended.cause, crate::words::bytes(ended.bytes_sent))

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use countersign_administrator::PolicyChange;
+use countersign_administrator::{PolicyApproval, PolicyChange};
 use http::StatusCode;
 
+use super::seen::{Seen, see};
 use crate::Site;
 use crate::api::control::publish_kept;
 use crate::error::{Fault, PageFault};
@@ -42,16 +43,19 @@ struct ReviewPage {
     shell: Shell,
     warnings: Vec<String>,
     changes: Vec<Change>,
+    seen: Seen,
+    /// Whether it takes a second person.
+    second: bool,
     draft: Draft,
 }
 
 /// One policy that would be another than it is.
 #[derive(Debug)]
-struct Change {
-    id: String,
-    word: crate::words::Sign,
+pub(super) struct Change {
+    pub(super) id: String,
+    pub(super) word: crate::words::Sign,
     /// Lines that go, then lines that come, each with its sign; around them what stays.
-    lines: Vec<(&'static str, String)>,
+    pub(super) lines: Vec<(&'static str, String)>,
 }
 
 impl Draft {
@@ -95,7 +99,7 @@ impl Draft {
 }
 
 impl Change {
-    fn new(PolicyChange { id, before, after }: PolicyChange) -> Self {
+    pub(super) fn new(PolicyChange { id, before, after }: PolicyChange) -> Self {
         let word = match (&before, &after) {
             (None, _) => crate::words::sign("good", "new"),
             (_, None) => crate::words::sign("bad", "removed"),
@@ -153,7 +157,7 @@ pub(super) async fn review(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, PageFault> {
     let draft = Draft::read(fields)?;
-    let report = publish_kept(&site, draft.sources(), &caller.actor(), true).await?;
+    let report = publish_kept(&site, &draft.sources(), &caller.actor(), true, None).await?;
     if !report.mistakes.is_empty() {
         let page = edit_page(&site, &caller, draft, report.mistakes, None);
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
@@ -166,8 +170,18 @@ pub(super) async fn review(
         shell: Shell::new(&caller, PLACE, site.now(), None),
         warnings: report.warnings,
         changes: report.changes.into_iter().map(Change::new).collect(),
+        seen: see(&site, draft.sources()).await?,
+        second: site.administrator().settings().policy_approval == PolicyApproval::SecondPerson,
         draft,
     }))
+}
+
+/// Where other policies are in force by now, what was shown was compared with others than these would replace.
+fn overtaken(site: &Site, caller: &Caller, draft: Draft) -> Response {
+    let current = site.administrator().policies().hash().to_owned();
+    let notice = Some("Other policies were put in force meanwhile. Look again at what would change.");
+    let page = edit_page(site, caller, Draft { base: current, ..draft }, Vec::new(), notice);
+    (StatusCode::CONFLICT, page).into_response()
 }
 
 pub(super) async fn publish(
@@ -176,16 +190,30 @@ pub(super) async fn publish(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, PageFault> {
     let draft = Draft::read(fields)?;
-    let current = site.administrator().policies().hash().to_owned();
-    // What was shown was compared with another set than the one that this would replace.
-    if draft.base != current {
-        let notice = Some("Other policies were put in force meanwhile. Look again at what would change.");
-        let page = edit_page(&site, &caller, Draft { base: current, ..draft }, Vec::new(), notice);
-        return Ok((StatusCode::CONFLICT, page).into_response());
+    if draft.base != site.administrator().policies().hash() {
+        return Ok(overtaken(&site, &caller, draft));
     }
-    let report = publish_kept(&site, draft.sources(), &caller.actor(), false).await?;
+    let base = Some(draft.base.clone());
+    let report = publish_kept(&site, &draft.sources(), &caller.actor(), false, base).await?;
     if report.published {
         return Ok(done(PLACE, Done::PoliciesPublished));
+    }
+    let page = edit_page(&site, &caller, draft, report.mistakes, None);
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+}
+
+pub(super) async fn propose(
+    State(site): State<Site>,
+    caller: Caller,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, PageFault> {
+    let draft = Draft::read(fields)?;
+    if draft.base != site.administrator().policies().hash() {
+        return Ok(overtaken(&site, &caller, draft));
+    }
+    let (report, proposal) = site.administrator().propose(draft.sources(), "", &caller.actor()).await?;
+    if proposal.is_some() {
+        return Ok(done(PLACE, Done::PoliciesProposed));
     }
     let page = edit_page(&site, &caller, draft, report.mistakes, None);
     Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())

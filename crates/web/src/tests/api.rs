@@ -206,3 +206,31 @@ async fn applying_names_the_policies_that_differ() {
     assert_eq!((done["applied"].clone(), named(&done, "removed")), (json!(true), removed), "{done}");
     assert_eq!(apply(true).await["removed"], json!([]));
 }
+
+#[tokio::test]
+async fn a_replay_tells_its_progress_and_what_it_found() {
+    let stage = stage();
+    let alice = stage.owner("alice").await;
+    let replay = async |body: Value| {
+        let answer = stage.json("api", Some(&alice), Method::POST, "/api/v1/policies/replay", body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        assert_eq!(answer.headers[header::CONTENT_TYPE], "application/x-ndjson");
+        let items = answer.body.lines().map(|line| serde_json::from_str(line).unwrap());
+        items.collect::<Vec<wire::ReplayItem>>()
+    };
+    let items = replay(json!({ "files": policies() })).await;
+    let Some(wire::ReplayItem::Replay(same)) = items.last() else { panic!("{items:?}") };
+    assert!(same.covered.replayed > 0);
+    assert_eq!((same.newly_denied.all.count, same.live.kept), (0, same.live.leases));
+    assert!(items.iter().any(|item| matches!(item, wire::ReplayItem::Progress(it) if it.done == it.total)));
+
+    let nobody = "@id(\"nobody\") @owner(\"t\") @review_by(\"2030-01-01\") @remedy(\"No.\") forbid (principal, action, resource);";
+    let items = replay(json!({ "files": { "a.cedar": nobody }, "examples": 1 })).await;
+    let Some(wire::ReplayItem::Replay(none)) = items.last() else { panic!("{items:?}") };
+    assert_eq!((none.live.kept, none.unchanged.allowed), (0, 0));
+    assert_eq!(none.newly_denied.all.examples.len(), 1);
+    assert!(none.live.sessions.iter().any(|it| it.subject == alice.principal.subject && !it.ends.is_empty()));
+
+    let items = replay(json!({ "files": { "a.cedar": "permit" } })).await;
+    assert!(matches!(&items[..], [wire::ReplayItem::Mistakes(mistakes)] if mistakes[0].contains("a.cedar")));
+}

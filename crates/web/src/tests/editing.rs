@@ -1,6 +1,7 @@
 //! Policies published and resources changed from the console, as a browser without scripts does it; with every mistake
 //! said, nothing done by halves, and every act on record.
 
+use countersign_administrator::PolicyApproval;
 use countersign_ledger::EntryBody;
 
 use super::*;
@@ -91,6 +92,47 @@ async fn policies_are_edited_reviewed_and_published() {
     for odd in ["base=x&text=y", "base=x&file=a", "file=a&text=b", "base=x&what=y", "base=x&file=&text=permit"] {
         assert!(post("/review", odd).await.status.is_client_error(), "{odd}");
     }
+}
+
+/// What was asked for is decided again before anything is in force, and a second person enforces it.
+#[tokio::test]
+async fn policies_are_tried_proposed_and_enforced_by_somebody_else() {
+    let stage = Stage::new("", Vec::new());
+    let (alice, bob) = (stage.owner("alice").await, stage.owner("bob").await);
+    let second = Settings { policy_approval: PolicyApproval::SecondPerson, ..Settings::default() };
+    stage.administrator.reconfigure(second, "00".to_owned(), None).await.unwrap();
+    let closed = "\n@id(\"closed\") @owner(\"security\") @review_by(\"2027-06-30\") @remedy(\"Closed.\")\n\
+        forbid (principal == Human::\"alice\", action, resource);\n";
+    let change = |name: &str, text: &str| match name {
+        "risk.cedar" => format!("{text}{closed}"),
+        _ => text.to_owned(),
+    };
+    let sent = draft(&stage, change);
+    let post = async |who: &Person, url: &str, body: &str| stage.form("console", Some(who), url, body).await;
+
+    let review = post(&alice, "/console/policy-set/review", &sent).await;
+    assert_eq!(review.status, StatusCode::OK, "{}", review.body);
+    for said in ["newly denied", "human:alice", "closed forbids", "would be cut at once", ">Propose<"] {
+        assert!(review.body.contains(said), "{said}: {}", review.body);
+    }
+    let before = stage.administrator.policies().hash().to_owned();
+    assert_eq!(post(&alice, "/console/policy-set/publish", &sent).await.status, StatusCode::CONFLICT);
+    let proposed = post(&alice, "/console/policy-set/propose", &sent).await;
+    assert_eq!(proposed.status, StatusCode::SEE_OTHER, "{}", proposed.body);
+    let id = stage.administrator.proposals().await.unwrap().remove(0).id;
+    let url = format!("/console/policy-proposals/{id}");
+    assert!(stage.get("console", Some(&bob), "/console/policies").await.body.contains(&url));
+
+    let own = stage.get("console", Some(&alice), &url).await;
+    assert!(own.body.contains("Withdraw") && !own.body.contains(">Enforce<"), "{}", own.body);
+    assert_eq!(post(&alice, &format!("{url}/approve"), "").await.status, StatusCode::CONFLICT);
+    assert_eq!(stage.administrator.policies().hash(), before);
+    let other = stage.get("console", Some(&bob), &url).await;
+    assert!(other.body.contains("<ins>+ ") && other.body.contains(">Enforce<"), "{}", other.body);
+    let done = post(&bob, &format!("{url}/approve"), "").await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.body);
+    assert!(stage.administrator.policies().policies().iter().any(|one| one.id.as_str() == "closed"));
+    assert_eq!(stage.get("console", Some(&bob), &url).await.status, StatusCode::NOT_FOUND);
 }
 
 const WIKI: [(&str, &str); 7] = [

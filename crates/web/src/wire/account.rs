@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use countersign_administrator::LeaseView;
 use countersign_model::{DecisionId, DeviceId, GroupId, KeyId, LeaseId, ResourceId, SessionId, SubjectId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -73,6 +74,24 @@ pub struct Lease {
     pub address: std::net::IpAddr,
     #[schema(value_type = String, format = DateTime)]
     pub opened: Instant,
+}
+
+impl From<&LeaseView> for Lease {
+    fn from(view: &LeaseView) -> Self {
+        Self {
+            id: view.id,
+            decision: view.decision,
+            subject: view.subject.clone(),
+            session: view.session,
+            device: view.device.clone(),
+            resource: view.resource.clone(),
+            action: view.action.to_string(),
+            channel: view.channel.to_owned(),
+            request: view.request.clone(),
+            address: view.address,
+            opened: view.opened,
+        }
+    }
 }
 
 /// Which leases.

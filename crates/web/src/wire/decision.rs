@@ -18,6 +18,16 @@ pub enum Effect {
     Deny,
 }
 
+impl Effect {
+    pub(crate) const fn of(decision: &model::Decision) -> Self {
+        match decision {
+            model::Decision::Allow(_) => Self::Allow,
+            model::Decision::Challenge(_) => Self::Challenge,
+            model::Decision::Deny(_) => Self::Deny,
+        }
+    }
+}
+
 /// A recorded decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Decision {

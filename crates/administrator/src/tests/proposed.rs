@@ -1,0 +1,111 @@
+//! Policies that take two people: never the same one, never over others than were looked at, and both on record.
+
+use super::*;
+use crate::{Actor, ApproveError, PolicyApproval, PublishError};
+
+const MORE: &str = "@id(\"more\") @owner(\"test\") @review_by(\"2030-01-01\") @remedy(\"No.\")\n\
+    forbid (principal, action, resource) when { context.risk > 40 };\n";
+
+fn files(more: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("test.cedar".to_owned(), format!("{POLICY}{more}"))])
+}
+
+fn actor(name: &str) -> Actor {
+    Actor { subject: name.parse().unwrap(), decision: None }
+}
+
+fn kept(_: &BTreeMap<String, String>) -> Result<(), String> {
+    Ok(())
+}
+
+async fn house() -> House {
+    House::with(Settings { policy_approval: PolicyApproval::SecondPerson, ..Settings::default() }).await
+}
+
+#[tokio::test]
+async fn one_proposes_and_another_enforces() {
+    let house = house().await;
+    let them = &house.administrator;
+    let (alice, bob) = (actor("human:alice"), actor("human:bob"));
+    let alone = them.publish_sources(&files(MORE), &alice, None).await;
+    assert_eq!(alone, Err(PublishError::NeedsApproval));
+    let (report, same) = them.propose(files(""), "", &alice).await.unwrap();
+    assert!(same.is_none() && report.mistakes.is_empty() && report.changes.is_empty());
+    let (report, wrong) = them.propose(files("permit (principal"), "", &alice).await.unwrap();
+    assert!(wrong.is_none() && !report.mistakes.is_empty());
+
+    let (_, proposal) = them.propose(files(MORE), "  calmer\u{7}  ", &alice).await.unwrap();
+    let proposal = proposal.unwrap();
+    assert_eq!((proposal.note.as_str(), &proposal.base), ("calmer", &them.policies().hash().to_owned()));
+    assert_eq!(them.proposals().await.unwrap(), std::slice::from_ref(&proposal));
+    let same = them.approve(&proposal.id, &alice, kept).await;
+    assert_eq!(same, Err(ApproveError::SamePerson(alice.subject.clone())));
+    let robot = actor("service:deployer");
+    assert_eq!(them.approve(&proposal.id, &robot, kept).await, Err(ApproveError::NoPerson(robot.subject)));
+    let full = |_: &BTreeMap<String, String>| Err("the disk is full".to_owned());
+    assert!(matches!(them.approve(&proposal.id, &bob, full).await, Err(ApproveError::NotKept(_))));
+    assert_ne!(them.policies().hash(), proposal.hash);
+
+    them.approve(&proposal.id, &bob, kept).await.unwrap();
+    assert_eq!(them.policies().hash(), proposal.hash);
+    assert!(them.proposals().await.unwrap().is_empty());
+    let published = house.entries().await.into_iter().rev().find_map(|entry| match entry.body {
+        EntryBody::PolicyPublished { by, approved_by, .. } => Some((by, approved_by)),
+        _ => None,
+    });
+    assert_eq!(published, Some((Some(alice.subject), Some(bob.subject))));
+}
+
+/// Who answers for a programme does not approve what it proposed; whoever sits at the machine may.
+#[tokio::test]
+async fn a_programme_is_no_second_person() {
+    let house = house().await;
+    let them = &house.administrator;
+    let service =
+        Subject { id: "service:deployer".parse().unwrap(), owner: Some(alice()), ..them.subject(&alice()).unwrap() };
+    house.submit(SignalKind::SubjectPut { subject: service }).await;
+    let (_, proposal) = them.propose(files(MORE), "", &actor("service:deployer")).await.unwrap();
+    let id = proposal.unwrap().id;
+    assert!(matches!(them.approve(&id, &actor("human:alice"), kept).await, Err(ApproveError::SamePerson(_))));
+    them.approve(&id, &actor("service:local-operator"), kept).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_proposal_is_for_what_it_was_made_from_and_not_for_ever() {
+    let house = house().await;
+    let them = &house.administrator;
+    let (alice, bob) = (actor("human:alice"), actor("human:bob"));
+    let mut ids = Vec::new();
+    for more in [MORE.to_owned(), MORE.replace("40", "30"), MORE.replace("40", "20")] {
+        ids.push(them.propose(files(&more), "", &alice).await.unwrap().1.unwrap().id);
+    }
+    them.approve(&ids[0], &bob, kept).await.unwrap();
+    assert_eq!(them.approve(&ids[1], &bob, kept).await, Err(ApproveError::Stale));
+    assert_eq!(them.reject(&ids[1], &bob).await.unwrap().id, ids[1]);
+    assert!(matches!(them.approve(&ids[1], &bob, kept).await, Err(ApproveError::Unknown(_))));
+    house.clock.advance(Duration::from_secs(7 * 24 * 3600));
+    assert!(them.proposals().await.unwrap().is_empty());
+    assert!(matches!(them.reject(&ids[2], &bob).await, Err(ApproveError::Unknown(_))));
+}
+
+#[tokio::test]
+async fn a_preview_tells_what_would_be_cut_and_changes_nothing() {
+    let house = House::new().await;
+    let (wiki, _leaflet) = (house.open("wiki").await, house.open("leaflet").await);
+    let span = crate::Span { since: None, newest: None, examples: 1, threads: 2 };
+    let proposed = files(
+        "@id(\"closed\") @owner(\"t\") @review_by(\"2030-01-01\") @remedy(\"Closed.\")\n\
+         forbid (principal, action, resource == Resource::\"wiki\");\n",
+    );
+    let before = house.administrator.ledger().size();
+    let preview = house.administrator.preview(&proposed, &span, |_| std::ops::ControlFlow::Continue(())).unwrap();
+    assert_eq!((preview.report.changed(), preview.report.newly_denied.all.count), (1, 1));
+    assert_eq!((preview.outlook.leases, preview.outlook.kept), (2, 1));
+    let [session] = &preview.outlook.sessions[..] else { panic!("{:?}", preview.outlook) };
+    assert_eq!((session.newly_denied, session.ends.len()), (1, 1));
+    assert_eq!(session.ends[0].lease.id, wiki.id());
+    assert!(wiki.watch().revocation().is_none());
+    assert_eq!(house.administrator.ledger().size(), before);
+    let wrong = house.administrator.preview(&files("permit"), &span, |_| std::ops::ControlFlow::Continue(()));
+    assert!(matches!(wrong, Err(crate::PreviewError::Mistakes(_))));
+}

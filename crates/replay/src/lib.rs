@@ -1,0 +1,17 @@
+//! Recorded decisions, decided again under a proposed policy set: who would lose what, who would gain what. It sees what
+//! the ledger holds and nothing else: no live world, no store, no clock, so that a replay next year says the same.
+//!
+//! Each entry of a decision holds the question with its circumstances and names, by content, what the policies were shown
+//! of subject and resource ([`countersign_model::Shown`]); that stands in an entry before it. [`replay`] reads the span
+//! on several threads, decides each decision by the compiled plan alone, and looks closer at those that come out
+//! otherwise. It checks no hashes: [`countersign_ledger::verify`] does.
+
+mod read;
+mod replay;
+mod report;
+
+pub use replay::{Progress, ReplayError, Span, replay};
+pub use report::{Changes, Covered, How, Part, Report, Tally, Unchanged};
+
+#[cfg(test)]
+mod tests;
