@@ -103,8 +103,10 @@ pub(super) fn explained(terminal: &Terminal, decision: &Value) {
     if let Some(remedy) = decision.get("remedy").filter(|remedy| !remedy.is_null()) {
         terminal.line(format!("remedy      {}", remedy_words(remedy)));
     }
-    terminal.line("");
-    terminal.table(&facts);
+    if decision.get("facts").is_some() {
+        terminal.line("");
+        terminal.table(&facts);
+    }
 }
 
 /// What would change a decision, in a line.

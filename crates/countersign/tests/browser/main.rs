@@ -14,6 +14,7 @@
 )]
 
 mod application;
+mod asking;
 mod browser;
 mod chromedriver;
 mod house;

@@ -6,6 +6,7 @@ mod api_keys;
 mod application;
 mod apply;
 mod archive;
+mod asking;
 mod conformance;
 mod crash;
 mod cut;

@@ -82,6 +82,14 @@ impl Form {
         format!("{path}{}", query(self))
     }
 
+    /// Without circumstances next to nothing is allowed: a page opens on the best, and its form shows them.
+    fn begin_with_the_best(&mut self) {
+        if self.sign_in.is_empty() && self.device.is_empty() {
+            self.sign_in = SignIn::Passkey.name().to_owned();
+            self.device = DeviceCondition::Compliant.name().to_owned();
+        }
+    }
+
     /// The same circumstances for another page.
     fn circumstances(&self) -> Self {
         Self {
@@ -222,10 +230,7 @@ pub(super) async fn matrix(
     caller: Caller,
     PageQuery(mut form): PageQuery<Form>,
 ) -> Result<Response, PageFault> {
-    // Without circumstances next to nothing is allowed: the page opens on the best, and the form shows them.
-    if form.sign_in.is_empty() && form.device.is_empty() {
-        (form.sign_in, form.device) = (SignIn::Passkey.name().to_owned(), DeviceCondition::Compliant.name().to_owned());
-    }
+    form.begin_with_the_best();
     let action = form.action()?;
     let conditions = form.stated()?.conditions()?;
     let situation = site.administrator().situation(&conditions).map_err(Fault::from)?;
@@ -384,8 +389,9 @@ struct Taken {
 pub(super) async fn why(
     State(site): State<Site>,
     caller: Caller,
-    PageQuery(form): PageQuery<Form>,
+    PageQuery(mut form): PageQuery<Form>,
 ) -> Result<Response, PageFault> {
+    form.begin_with_the_best();
     let shell = Shell::new(&caller, MATRIX, site.now(), None);
     let asked = match (said(&form.decision), said(&form.subject), said(&form.resource)) {
         (Some(id), ..) => {
@@ -395,7 +401,7 @@ pub(super) async fn why(
         (None, Some(subject), Some(resource)) => {
             let (subject, resource, action) =
                 (parsed::<SubjectId>(subject)?, parsed::<ResourceId>(resource)?, form.action()?);
-            let (conditions, request) = (form.stated()?.or_best()?, form.stated()?.request());
+            let (conditions, request) = (form.stated()?.conditions()?, form.stated()?.request());
             let question = site
                 .administrator()
                 .question(&subject, action, &resource, &conditions, None, &request)
