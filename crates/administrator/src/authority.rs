@@ -228,7 +228,7 @@ impl Administrator {
         judgement.shown = None;
     }
 
-    fn take_seat(&self) -> Option<Seat<'_>> {
+    pub(crate) fn take_seat(&self) -> Option<Seat<'_>> {
         let most = self.0.rules.load().settings.max_in_flight;
         let seat = Seat(self);
         (self.0.in_flight.fetch_add(1, Ordering::AcqRel) < most).then_some(seat)
@@ -255,7 +255,7 @@ impl Administrator {
 }
 
 /// One of the admissions that may wait at once.
-struct Seat<'a>(&'a Administrator);
+pub(crate) struct Seat<'a>(&'a Administrator);
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {

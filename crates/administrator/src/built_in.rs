@@ -15,6 +15,9 @@ pub const AUDITORS: &str = "auditors";
 /// The service that the command line of this machine acts as.
 pub const LOCAL_OPERATOR: &str = "local-operator";
 
+/// Services that enforce what Countersign decides: other proxies, and applications that ask for themselves.
+pub const ENFORCEMENT_POINTS: &str = "enforcement-points";
+
 const CHANGES: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
 
 struct Part {
@@ -30,7 +33,7 @@ struct Part {
 
 const EVERYONE: &str = countersign_policy::EVERYONE;
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 8] = [
     Part {
         id: "sign-in",
         name: "Sign-in",
@@ -71,6 +74,23 @@ const PARTS: [Part; 6] = [
         tier: Tier::High,
         administered: false,
         readers: &[AUDITORS],
+    },
+    // No address leads to it: who asks comes in by the bridge's own listener.
+    Part {
+        id: "bridge",
+        name: "Decisions for other proxies",
+        routes: &[],
+        tier: Tier::High,
+        administered: false,
+        readers: &[],
+    },
+    Part {
+        id: "authzen",
+        name: "Decisions for applications",
+        routes: &["/access"],
+        tier: Tier::High,
+        administered: false,
+        readers: &[],
     },
 ];
 
@@ -138,7 +158,7 @@ pub(crate) fn is_subject(id: &SubjectId) -> bool {
 
 /// Whether the group stays whatever a signal says.
 pub(crate) fn is_group(id: &GroupId) -> bool {
-    [OWNERS, AUDITORS].contains(&id.as_str())
+    [OWNERS, AUDITORS, ENFORCEMENT_POINTS].contains(&id.as_str())
 }
 
 /// The groups, for the store too: subjects there are members of them.
@@ -147,7 +167,12 @@ pub(crate) fn groups() -> Result<Vec<Group>, NameError> {
         let id = GroupId::new(id)?;
         Ok(Group { id, display_name: name.to_owned(), member_of: Vec::new(), source: Source::Countersign })
     };
-    [(OWNERS, "Owners of Countersign"), (AUDITORS, "Auditors of Countersign")].into_iter().map(group).collect()
+    let names = [
+        (OWNERS, "Owners of Countersign"),
+        (AUDITORS, "Auditors of Countersign"),
+        (ENFORCEMENT_POINTS, "Enforcement points beside Countersign"),
+    ];
+    names.into_iter().map(group).collect()
 }
 
 /// In no store: the program brings them.

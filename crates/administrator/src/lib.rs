@@ -15,6 +15,7 @@ mod clock;
 mod devices;
 mod federated;
 mod hand_off;
+mod inquiry;
 mod inventory;
 mod inventory_rules;
 mod invitations;
@@ -64,11 +65,12 @@ pub use ask::{
     Door, Gaps, Holder, MatrixRow, Members, NetworkCondition, Ownerless, Provenance, Reach, RequestCondition, Reversal,
     Tick, Under, WhatCan, WhoCan, Why, WhyError,
 };
-pub use built_in::{AUDITORS, LOCAL_OPERATOR, OWNERS};
+pub use built_in::{AUDITORS, ENFORCEMENT_POINTS, LOCAL_OPERATOR, OWNERS};
 pub use clock::SystemClock;
 pub use devices::{DeviceError, EnrolledDevice};
 pub use federated::FederatedStart;
 pub use hand_off::local_path;
+pub use inquiry::{Answered, Inquiry, InquiryError, Stated};
 pub use invitations::{BreakInError, InvitationView, break_in_offline};
 pub use keys::{IssuedKey, KeyView, NewKey};
 pub use passkeys::{Ceremony, PasskeyView};

@@ -163,7 +163,7 @@ fn session() -> SessionRecord {
 
 fn request(resource: Option<&str>, class: ActionClass) -> AccessRequest {
     AccessRequest {
-        point: EnforcementPoint { node: "test".to_owned(), channel: "http/1.1" },
+        point: EnforcementPoint { node: "test".to_owned(), channel: "http/1.1", caller: None },
         credential: Credential::SessionCookie { secret: CredentialSecret::new("the cookie"), host: HOST.to_owned() },
         device: DeviceEvidence::Certificate { fingerprint: FINGERPRINT.to_owned() },
         action: Action::http(class),

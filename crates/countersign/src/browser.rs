@@ -69,7 +69,7 @@ impl Browser {
         let origin = origin_of(page);
         let mut wish = serde_json::Map::new();
         for (name, value) in pairs(page.query().unwrap_or_default()) {
-            if ["host", "return", "nonce", "step_up"].contains(&name.as_str()) {
+            if ["host", "return", "nonce", "port", "step_up"].contains(&name.as_str()) {
                 wish.insert(name, Value::String(value));
             }
         }

@@ -53,6 +53,7 @@ pub struct Configuration {
     /// Where the policies are; `None` is `policies` in the data directory.
     pub policies: Option<PathBuf>,
     pub listen: Listen,
+    pub bridge: Option<Bridge>,
     pub tls: Option<TlsFiles>,
     pub zones: BTreeMap<ZoneName, Vec<Network>>,
     pub posture: PostureRequirements,
@@ -76,6 +77,14 @@ pub struct Listen {
     /// The control host as browsers reach it, where something in front changes scheme or port.
     pub public_url: Option<String>,
     pub trusted_proxies: Vec<AddressRange>,
+}
+
+/// Where other proxies ask for decisions. On loopback without TLS, elsewhere with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bridge {
+    pub listen: SocketAddr,
+    /// Whether whoever is on this machine may ask.
+    pub open: bool,
 }
 
 /// The operator's own certificate, in place of the internal authority's.
@@ -255,6 +264,7 @@ impl Meaning<'_> {
         let limits = limits(&file.limits);
         let zones = self.zones(file.zones);
         let listen = self.listen(file.listen);
+        let bridge = self.bridge(&file.bridge);
         let tls = self.tls(file.tls);
         let segments = self.segments(file.segments);
         let groups = self.groups(file.groups);
@@ -285,6 +295,7 @@ impl Meaning<'_> {
             domain,
             control_host,
             listen,
+            bridge,
             tls,
             zones,
             posture,
@@ -340,6 +351,24 @@ impl Meaning<'_> {
             }
         }
         listen
+    }
+
+    fn bridge(&mut self, written: &written::Bridge) -> Option<Bridge> {
+        let open = written.open.as_ref().filter(|open| open.value);
+        let listen = written.listen.as_ref().and_then(|listen| listen.value);
+        match (listen, open) {
+            (Some(listen), Some(open)) if !listen.ip().is_loopback() => {
+                let help = "listen on loopback, or give each proxy an API key".to_owned();
+                self.wrong(&open.span, "beyond loopback every proxy has to prove who it is", help);
+                None
+            }
+            (Some(listen), open) => Some(Bridge { listen, open: open.is_some() }),
+            (None, Some(open)) => {
+                self.wrong(&open.span, "`open` says something about `listen`, which is off", None);
+                None
+            }
+            (None, None) => None,
+        }
     }
 
     fn tls(&mut self, written: written::Tls) -> Option<TlsFiles> {
@@ -401,7 +430,7 @@ impl Meaning<'_> {
     }
 
     fn known_group(&mut self, group: &GroupId, span: &Range<usize>, groups: &[Group]) {
-        let builtin = ["owners", "auditors", "everyone"];
+        let builtin = ["owners", "auditors", "enforcement-points", "everyone"];
         if !builtin.contains(&group.as_str()) && !groups.iter().any(|g| g.id == *group) {
             let names = groups.iter().map(|g| g.id.as_str()).chain(builtin);
             let help = mistake::nearest(group.as_str(), names).map(|near| format!("did you mean {near:?}?"));

@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 
 use crate::applied::{Applied, Configurator};
 use crate::certificates::{Configured, Internal};
-use crate::configuration::{Configuration, Inventory, Listen, Provider, SecretPlace};
+use crate::configuration::{Bridge, Configuration, Inventory, Listen, Provider, SecretPlace};
 use crate::data_directory::{DataDirectory, Local, Lock, Running};
 use crate::operations::Operations;
 use crate::policies;
@@ -201,15 +201,19 @@ struct Sockets {
 async fn listen(configuration: &Configuration) -> anyhow::Result<(Configuration, Sockets)> {
     let mut configuration = configuration.clone();
     let Listen { http, https, operations, .. } = &mut configuration.listen;
+    let mut bridged = configuration.bridge.map(|bridge| bridge.listen);
     let mut gateway = Vec::new();
     // In the order of the gateway's listeners.
-    for (key, address) in [("listen.http", http), ("listen.https", https)] {
+    for (key, address) in [("listen.http", http), ("listen.https", https), ("bridge.listen", &mut bridged)] {
         let Some(address) = address else { continue };
         let socket = TcpListener::bind(*address).await.with_context(|| {
             format!("cannot listen on {address} ({key} in the configuration): stop what does, or choose another port")
         })?;
         *address = socket.local_addr()?;
         gateway.push(socket);
+    }
+    if let (Some(bridge), Some(listen)) = (&mut configuration.bridge, bridged) {
+        bridge.listen = listen;
     }
     let operations = match operations {
         Some(address) => Some(Operations::bind(*address).await?),
@@ -361,11 +365,7 @@ fn gateway_settings(
     listening: Listening<'_>,
 ) -> anyhow::Result<gateway::Settings> {
     let Listening { gate, authority, clock, drain } = listening;
-    let mut listeners = Vec::new();
-    if let Some(address) = configuration.listen.http {
-        listeners.push(gateway::Listener { address, tls: None });
-    }
-    if let Some(address) = configuration.listen.https {
+    let tls = || -> anyhow::Result<gateway::TlsSettings> {
         let certificates: Arc<dyn rustls::server::ResolvesServerCert> = match &configuration.tls {
             Some(files) => Arc::new(Configured::read(files)?),
             None => Arc::new(Internal::new(
@@ -375,8 +375,19 @@ fn gateway_settings(
                 Arc::clone(clock),
             )),
         };
-        let tls = gateway::TlsSettings { certificates, client_verifier: Some(authority.client_verifier()?) };
-        listeners.push(gateway::Listener { address, tls: Some(tls) });
+        Ok(gateway::TlsSettings { certificates, client_verifier: Some(authority.client_verifier()?) })
+    };
+    let mut listeners = Vec::new();
+    let applications = gateway::Purpose::Applications;
+    if let Some(address) = configuration.listen.http {
+        listeners.push(gateway::Listener { address, tls: None, purpose: applications });
+    }
+    if let Some(address) = configuration.listen.https {
+        listeners.push(gateway::Listener { address, tls: Some(tls()?), purpose: applications });
+    }
+    if let Some(Bridge { listen: address, open }) = configuration.bridge {
+        let tls = if address.ip().is_loopback() { None } else { Some(tls()?) };
+        listeners.push(gateway::Listener { address, tls, purpose: gateway::Purpose::Decisions { open } });
     }
     let limits = &configuration.limits;
     let connections = crate::descriptors::connections();

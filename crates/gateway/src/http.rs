@@ -3,6 +3,7 @@
 
 mod access;
 mod body;
+mod bridge;
 mod credential;
 mod headers;
 mod inspect;
@@ -33,6 +34,7 @@ use countersign_identity::assertion::Signer;
 use countersign_lease::Gate;
 use countersign_model::DeviceEvidence;
 use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -48,10 +50,11 @@ use tokio_util::task::TaskTracker;
 use tower::util::BoxCloneSyncService;
 
 use access::{Terms, sever, sever_with};
+use body::Outgoing;
 pub use body::{Body, BodyError};
 pub use path::{PathFault, normalize as normalize_path};
 use pipeline::Facts;
-pub use settings::{AddressRange, AddressRangeError, Limits, Listener, Settings, TlsSettings};
+pub use settings::{AddressRange, AddressRangeError, Limits, Listener, Purpose, Settings, TlsSettings};
 use upstream::Upstreams;
 pub use wire::reads_one_way;
 use wire::{Opened, Wire};
@@ -65,6 +68,8 @@ pub type Parts = HashMap<String, PartService>;
 pub enum BindError {
     #[error("{0} is reachable from other machines, so it needs TLS: configure a certificate or listen on loopback")]
     PlainBeyondLoopback(SocketAddr),
+    #[error("{0} is reachable from other machines, so who asks for decisions there has to prove who they are")]
+    OpenBeyondLoopback(SocketAddr),
     #[error("cannot listen on {address}: {error}")]
     Io { address: SocketAddr, error: std::io::Error },
     #[error("the TLS settings for {address} cannot be used: {error}")]
@@ -80,6 +85,7 @@ struct Node {
     settings: Settings,
     terms: Arc<Terms>,
     upstreams: Upstreams,
+    callers: bridge::Callers,
     in_flight: AtomicUsize,
     connections: Mutex<Connections>,
     tracker: TaskTracker,
@@ -102,6 +108,7 @@ struct Door {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
+    purpose: Purpose,
 }
 
 impl std::fmt::Debug for Door {
@@ -114,8 +121,8 @@ impl Gateway {
     /// Listens on every configured address, or on none.
     pub async fn bind(gate: Gate, parts: Parts, signer: Signer, settings: Settings) -> Result<Self, BindError> {
         let mut sockets = Vec::with_capacity(settings.listeners.len());
-        for Listener { address, tls } in &settings.listeners {
-            may_listen(*address, tls.as_ref())?;
+        for Listener { address, tls, purpose } in &settings.listeners {
+            may_listen(*address, tls.as_ref(), *purpose)?;
             let io = |error| BindError::Io { address: *address, error };
             sockets.push(TcpListener::bind(address).await.map_err(io)?);
         }
@@ -132,11 +139,11 @@ impl Gateway {
         settings: Settings,
     ) -> Result<Self, BindError> {
         let mut doors = Vec::with_capacity(settings.listeners.len());
-        for (listener, Listener { address, tls }) in sockets.into_iter().zip(&settings.listeners) {
+        for (listener, Listener { address, tls, purpose }) in sockets.into_iter().zip(&settings.listeners) {
             let address = listener.local_addr().map_err(|error| BindError::Io { address: *address, error })?;
-            may_listen(address, tls.as_ref())?;
+            may_listen(address, tls.as_ref(), *purpose)?;
             let tls = tls.as_ref().map(acceptor).transpose().map_err(|error| BindError::Tls { address, error })?;
-            doors.push(Door { listener, address, tls });
+            doors.push(Door { listener, address, tls, purpose: *purpose });
         }
         let terms = Arc::new(Terms {
             idle: settings.limits.idle,
@@ -150,6 +157,7 @@ impl Gateway {
             terms,
             settings,
             upstreams: Upstreams::default(),
+            callers: bridge::Callers::default(),
             in_flight: AtomicUsize::new(0),
             connections: Mutex::default(),
             tracker: TaskTracker::new(),
@@ -175,10 +183,14 @@ impl Gateway {
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
-                _ = sweep.tick() => node.upstreams.sweep(),
+                _ = sweep.tick() => {
+                    node.upstreams.sweep();
+                    node.callers.sweep();
+                }
             }
         }
         draining.cancel();
+        node.callers.clear();
         node.tracker.close();
         if tokio::time::timeout(node.settings.limits.drain, node.tracker.wait()).await.is_err() {
             tracing::info!("time to drain is over; cutting what is still open");
@@ -188,10 +200,12 @@ impl Gateway {
     }
 }
 
-fn may_listen(address: SocketAddr, tls: Option<&TlsSettings>) -> Result<(), BindError> {
-    match tls.is_some() || address.ip().to_canonical().is_loopback() {
-        true => Ok(()),
-        false => Err(BindError::PlainBeyondLoopback(address)),
+fn may_listen(address: SocketAddr, tls: Option<&TlsSettings>, purpose: Purpose) -> Result<(), BindError> {
+    match (address.ip().to_canonical().is_loopback(), tls, purpose) {
+        (true, _, _) => Ok(()),
+        (false, None, _) => Err(BindError::PlainBeyondLoopback(address)),
+        (false, Some(_), Purpose::Decisions { open: true }) => Err(BindError::OpenBeyondLoopback(address)),
+        (false, Some(_), Purpose::Applications | Purpose::Decisions { open: false }) => Ok(()),
     }
 }
 
@@ -208,7 +222,7 @@ fn acceptor(tls: &TlsSettings) -> Result<TlsAcceptor, rustls::Error> {
 }
 
 async fn watch_door(door: Door, node: Arc<Node>, draining: CancellationToken) {
-    let Door { listener, tls, address } = door;
+    let Door { listener, tls, address, purpose } = door;
     loop {
         let accepted = tokio::select! {
             () = draining.cancelled() => return,
@@ -232,7 +246,7 @@ async fn watch_door(door: Door, node: Arc<Node>, draining: CancellationToken) {
         let serving = Arc::clone(&node);
         node.tracker.spawn(async move {
             let _place = place;
-            greet(serving, stream, peer, tls, draining).await;
+            greet(serving, stream, (peer, purpose), tls, draining).await;
         });
     }
 }
@@ -291,7 +305,7 @@ impl Drop for Place {
 async fn greet(
     node: Arc<Node>,
     stream: TcpStream,
-    peer: IpAddr,
+    (peer, purpose): (IpAddr, Purpose),
     tls: Option<TlsAcceptor>,
     draining: CancellationToken,
 ) {
@@ -300,7 +314,8 @@ async fn greet(
         return;
     }
     let Some(tls) = tls else {
-        let facts = Facts { peer, encrypted: false, device: DeviceEvidence::Absent, opened: Opened::default() };
+        let (encrypted, device) = (false, DeviceEvidence::Absent);
+        let facts = Facts { peer, encrypted, device, purpose, opened: Opened::default() };
         return converse(node, stream, facts, draining).await;
     };
     let stream = match tokio::time::timeout(limit, tls.accept(stream)).await {
@@ -315,7 +330,7 @@ async fn greet(
         Some(certificate) => DeviceEvidence::Certificate { fingerprint: hex::encode(Sha256::digest(certificate)) },
         None => DeviceEvidence::Absent,
     };
-    converse(node, stream, Facts { peer, encrypted: true, device, opened: Opened::default() }, draining).await;
+    converse(node, stream, Facts { peer, encrypted: true, device, purpose, opened: Opened::default() }, draining).await;
 }
 
 async fn converse<S>(node: Arc<Node>, mut stream: S, facts: Facts, draining: CancellationToken)
@@ -336,7 +351,7 @@ where
     let mut rest = Rest::new(Arc::clone(&begun), limits.header_timeout.saturating_mul(4));
     let service = service_fn(move |request| {
         begun.fetch_add(1, Ordering::Relaxed);
-        pipeline::answer(Arc::clone(&node), Arc::clone(&facts), request)
+        answer(Arc::clone(&node), Arc::clone(&facts), request)
     });
     let mut drain = Drain(Some(Box::pin(draining.cancelled_owned())));
     let conversation = async {
@@ -379,6 +394,17 @@ where
         () = conversation => {}
         // Accesses have been cut; this is for whoever never came as far as one.
         () = async { stopped.cancelled().await; tokio::time::sleep(Duration::from_secs(1)).await } => {}
+    }
+}
+
+async fn answer(
+    node: Arc<Node>,
+    facts: Arc<Facts>,
+    request: Request<Incoming>,
+) -> Result<Response<Outgoing>, Infallible> {
+    match facts.purpose {
+        Purpose::Applications => pipeline::answer(node, facts, request).await,
+        Purpose::Decisions { open } => Ok(bridge::answer(&node, &facts, open, request).await),
     }
 }
 

@@ -90,7 +90,7 @@ impl Authority for Scripted {
 
 fn request() -> AccessRequest {
     AccessRequest {
-        point: EnforcementPoint { node: "n".to_owned(), channel: "http/1.1" },
+        point: EnforcementPoint { node: "n".to_owned(), channel: "http/1.1", caller: None },
         credential: Credential::Absent,
         device: DeviceEvidence::Absent,
         action: Action::http(ActionClass::Read),

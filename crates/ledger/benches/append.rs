@@ -74,7 +74,7 @@ fn decision(n: u64) -> Entry {
             circumstances,
         },
         decision: Decision::Allow(Allowance { reasons }),
-        point: Point { node: "node-a".to_owned(), channel: "http/2".to_owned() },
+        point: Point { node: "node-a".to_owned(), channel: "http/2".to_owned(), caller: None },
         policy_set: "3b".repeat(32),
         generation: n,
         credential_kind: "session-cookie".to_owned(),

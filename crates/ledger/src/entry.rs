@@ -154,11 +154,14 @@ impl Asked {
 pub struct Point {
     pub node: String,
     pub channel: String,
+    /// Whoever enforces what the node decided, where that is not the node itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<SubjectId>,
 }
 
 impl From<&EnforcementPoint> for Point {
     fn from(point: &EnforcementPoint) -> Self {
-        Self { node: point.node.clone(), channel: point.channel.to_owned() }
+        Self { node: point.node.clone(), channel: point.channel.to_owned(), caller: point.caller.clone() }
     }
 }
 

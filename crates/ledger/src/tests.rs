@@ -79,7 +79,7 @@ fn decision(n: u64) -> Entry {
         id: id(n),
         question,
         decision: Decision::Allow(Allowance { reasons: Reasons::default() }),
-        point: Point { node: "a".to_owned(), channel: "http/1.1".to_owned() },
+        point: Point { node: "a".to_owned(), channel: "http/1.1".to_owned(), caller: None },
         policy_set: "00".repeat(32),
         generation: n,
         credential_kind: "session-cookie".to_owned(),

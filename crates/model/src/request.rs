@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::{Action, ResourceId};
+use crate::{Action, ResourceId, SubjectId};
 
 #[derive(Debug, Clone)]
 pub struct AccessRequest {
@@ -24,8 +24,11 @@ pub struct AccessRequest {
 pub struct EnforcementPoint {
     /// The node's name.
     pub node: String,
-    /// `http/1.1`, `http/2`, `websocket`, `grpc`.
+    /// `http/1.1`, `http/2`, `websocket`, `grpc`; where somebody else enforces, how they ask: `forward-auth`,
+    /// `ext-authz`, `authzen`.
     pub channel: &'static str,
+    /// Who enforces what this node only decides. `None` where the node does it itself, or asks nobody who they are.
+    pub caller: Option<SubjectId>,
 }
 
 /// What the client sent to prove who it is. Never logged: see the `Debug` of [`CredentialSecret`].

@@ -6,6 +6,7 @@
 mod api;
 mod asking;
 mod assets;
+mod authzen;
 mod console;
 mod decisions;
 mod device;
@@ -116,6 +117,7 @@ impl Site {
 
 /// How large a body a part takes. Policies and bundles go to the API.
 const PAGE_BODY: usize = 64 * 1024;
+const AUTHZEN_BODY: usize = 1024 * 1024;
 const API_BODY: usize = 8 * 1024 * 1024;
 
 /// The parts by the name that their resource's upstream has.
@@ -145,6 +147,7 @@ pub fn parts(administrator: Administrator, settings: Settings) -> HashMap<String
         ("console".to_owned(), pages(console::router())),
         ("api".to_owned(), programmes(api::router(), API_BODY)),
         ("device".to_owned(), programmes(device::router(), PAGE_BODY)),
+        ("authzen".to_owned(), programmes(authzen::router(), AUTHZEN_BODY)),
         ("ledger".to_owned(), programmes(ledger::router(), PAGE_BODY)),
     ])
 }

@@ -6,8 +6,8 @@ use http::header;
 use utoipa::OpenApi;
 
 use crate::api::{account, ask, control, estate, now, proposals, replay};
-use crate::device;
 use crate::guard::Caller;
+use crate::{authzen, device};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -31,6 +31,7 @@ use crate::guard::Caller;
         control::policies, control::publish, replay::replay,
         proposals::proposals, proposals::propose, proposals::proposal, proposals::approve, proposals::reject, control::apply, control::backup,
         device::enroll, device::renew, device::report,
+        authzen::evaluation, authzen::evaluations, authzen::metadata,
     ),
     tags(
         (name = "now", description = "What is happening"),
@@ -45,6 +46,7 @@ use crate::guard::Caller;
         (name = "devices", description = "What people ask from"),
         (name = "policies", description = "Policies, configuration, backup"),
         (name = "device", description = "For devices themselves"),
+        (name = "authzen", description = "For applications that enforce by themselves: OpenID AuthZEN 1.0"),
     )
 )]
 struct Document;

@@ -36,6 +36,7 @@ pub(crate) fn router() -> Router<Site> {
         .route("/invite/federated/{provider}", post(federated::begin_enrolment))
         .route("/assets/{file}", get(assets::serve))
         .route("/.well-known/jwks.json", get(jwks))
+        .route("/.well-known/authzen-configuration", get(crate::authzen::metadata))
 }
 
 /// Where somebody wants to go, as the gateway wrote it into the address. Foreign text: it is checked where it is used.
@@ -47,6 +48,8 @@ pub(crate) struct Wish {
     pub(crate) return_to: String,
     /// SHA-256 of the cookie that the browser got at `host`, base64url.
     pub(crate) nonce: String,
+    /// Where `host` is reached, if another proxy stands there on another port than this host is reached at.
+    pub(crate) port: String,
     /// `1` to prove it again.
     pub(crate) step_up: String,
 }
@@ -130,8 +133,10 @@ async fn destination(site: &Site, wish: &Wish, session: SessionId, caller: &Call
     let code = site.administrator().hand_off(session, &wish.host, &wish.nonce, &wish.return_to, &client).await;
     match code {
         Ok(code) => {
-            // The administrator has made sure that something of ours is served at this host.
-            let there = origin(arrival.scheme, &wish.host, arrival.port);
+            // The administrator has made sure that something of ours is served at this host. Cookies know no ports: who
+            // has another port of it has the browser's nonce, and its session, as well.
+            let port = if wish.port.is_empty() { arrival.port } else { wish.port.parse().ok() };
+            let there = origin(arrival.scheme, &wish.host, port);
             Ok(format!("{there}/.countersign/callback?code={}", encode(code.expose())))
         }
         // The address was tampered with, or is stale: they are signed in, and see what they can open.

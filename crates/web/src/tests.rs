@@ -247,7 +247,7 @@ impl Stage {
         let resource = self.administrator.resource(&ResourceId::new(resource).unwrap());
         let host = resource.as_ref().map_or(HOST.to_owned(), |resource| resource.routes[0].host.clone());
         let request = AccessRequest {
-            point: EnforcementPoint { node: "test".to_owned(), channel: "http/1.1" },
+            point: EnforcementPoint { node: "test".to_owned(), channel: "http/1.1", caller: None },
             credential,
             device,
             action: Action::http(class),

@@ -4,6 +4,7 @@
 
 mod account;
 mod ask;
+mod authzen;
 mod decision;
 mod estate;
 mod proposals;
@@ -11,6 +12,7 @@ mod replay;
 
 pub use account::*;
 pub use ask::*;
+pub use authzen::*;
 pub use decision::*;
 pub use estate::*;
 pub use proposals::*;

@@ -65,7 +65,7 @@ fn sessions(people: u32) -> Vec<SessionRecord> {
 fn request(number: u32) -> AccessRequest {
     let host = "application.localhost".to_owned();
     AccessRequest {
-        point: EnforcementPoint { node: "bench".to_owned(), channel: "http/1.1" },
+        point: EnforcementPoint { node: "bench".to_owned(), channel: "http/1.1", caller: None },
         credential: Credential::SessionCookie { secret: CredentialSecret::new(secret(number)), host: host.clone() },
         device: DeviceEvidence::Certificate { fingerprint: fingerprint(number) },
         action: Action::http(ActionClass::Write),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use countersign::policies;
 use countersign_administrator::{AccountParts, Administrator, Parts, Settings, SystemClock};
-use countersign_gateway::{Gateway, Limits, Listener};
+use countersign_gateway::{Gateway, Limits, Listener, Purpose};
 use countersign_identity::{assertion::Signer, secret};
 use countersign_lease::{Authority, Gate};
 use countersign_ledger::{Ledger, Options, SigningKey};
@@ -105,7 +105,7 @@ pub(crate) async fn gateway(authority: Arc<dyn Authority>, parts: countersign_ga
         node: "bench".to_owned(),
         control_host: "countersign.localhost".to_owned(),
         issuer: "http://countersign.localhost".to_owned(),
-        listeners: vec![Listener { address: ([127, 0, 0, 1], 0).into(), tls: None }],
+        listeners: vec![Listener { address: ([127, 0, 0, 1], 0).into(), tls: None, purpose: Purpose::Applications }],
         trusted_proxies: Vec::new(),
         limits: Limits::default(),
         certificate_authorities: None,

@@ -27,6 +27,7 @@ pub(super) struct File {
     pub(super) data_directory: Written<String>,
     pub(super) policies: Written<String>,
     pub(super) listen: Listen,
+    pub(super) bridge: Bridge,
     pub(super) tls: Tls,
     pub(super) zones: Vec<(Spanned<String>, Spanned<Vec<Network>>)>,
     pub(super) posture: Posture,
@@ -48,6 +49,12 @@ pub(super) struct Listen {
     pub(super) operations: Written<Option<SocketAddr>>,
     pub(super) public_url: Written<String>,
     pub(super) trusted_proxies: Written<Vec<AddressRange>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Bridge {
+    pub(super) listen: Written<Option<SocketAddr>>,
+    pub(super) open: Written<bool>,
 }
 
 #[derive(Debug)]
@@ -168,6 +175,7 @@ impl File {
             data_directory: root.take("data_directory", text),
             policies: root.take("policies", text),
             listen: Listen::read(root.section("listen")),
+            bridge: Bridge::read(root.section("bridge")),
             tls: Tls::read(root.section("tls")),
             zones: root.section("zones").named("NAME", list(parsed::<Network>)),
             posture: Posture::read(root.section("posture")),
@@ -197,6 +205,14 @@ impl Listen {
         };
         r.finish();
         listen
+    }
+}
+
+impl Bridge {
+    fn read(r: Reader<'_>) -> Self {
+        let bridge = Self { listen: r.take("listen", address), open: r.take("open", boolean) };
+        r.finish();
+        bridge
     }
 }
 

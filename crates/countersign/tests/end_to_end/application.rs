@@ -29,7 +29,7 @@ pub(crate) async fn start() -> SocketAddr {
     address
 }
 
-fn answer(request: Request<Incoming>) -> Response<UnsyncBoxBody<Bytes, Infallible>> {
+pub(crate) fn answer(request: Request<Incoming>) -> Response<UnsyncBoxBody<Bytes, Infallible>> {
     if request.uri().path() == "/socket" {
         return socket(request);
     }

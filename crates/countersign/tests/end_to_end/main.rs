@@ -1,12 +1,13 @@
 //! The whole system end to end: real HTTP and HTTPS, software passkeys, the real binary where processes matter. What one
 //! part does is tested beside it; here is what only holds when all of them are put together.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may stop")]
 
 mod api_keys;
 mod application;
 mod apply;
 mod archive;
 mod asking;
+mod authzen;
 mod conformance;
 mod crash;
 mod cut;
@@ -15,6 +16,7 @@ mod devices;
 mod offline;
 mod policy_author;
 mod program;
+mod proxies;
 mod reload;
 mod running;
 mod sign_in;

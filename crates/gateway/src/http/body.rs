@@ -132,6 +132,8 @@ pub(super) struct Outgoing(Content);
 
 enum Content {
     Local(Bytes),
+    /// One message of gRPC, and what stands behind it.
+    Message(Bytes, HeaderMap),
     Leased(Box<Download>),
     Done,
 }
@@ -153,6 +155,19 @@ impl Outgoing {
     /// Countersign's own words.
     pub(super) fn local(text: impl Into<Bytes>) -> Self {
         Self(Content::Local(text.into()))
+    }
+
+    /// One message of gRPC, framed, with its trailers.
+    pub(super) const fn message(framed: Bytes, trailers: HeaderMap) -> Self {
+        Self(Content::Message(framed, trailers))
+    }
+
+    /// Countersign's own words again; nothing of anybody else's.
+    pub(super) fn words(self) -> Bytes {
+        match self.0 {
+            Content::Local(bytes) => bytes,
+            Content::Message(..) | Content::Leased(_) | Content::Done => Bytes::new(),
+        }
     }
 
     /// A response under its lease. `grpc` when its end may be told in trailers.
@@ -218,6 +233,14 @@ impl HttpBody for Outgoing {
                 self.0 = Content::Done;
                 return Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))));
             }
+            Content::Message(bytes, trailers) => {
+                if !bytes.is_empty() {
+                    return Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))));
+                }
+                let trailers = std::mem::take(trailers);
+                self.0 = Content::Done;
+                return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+            }
             Content::Leased(download) => download,
         };
         if download.access.revocation().is_some() {
@@ -249,6 +272,7 @@ impl HttpBody for Outgoing {
         match &self.0 {
             Content::Done => true,
             Content::Local(bytes) => bytes.is_empty(),
+            Content::Message(..) => false,
             Content::Leased(download) => download.source.is_end_stream(),
         }
     }
@@ -256,7 +280,9 @@ impl HttpBody for Outgoing {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Content::Done => SizeHint::with_exact(0),
-            Content::Local(bytes) => SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
+            Content::Local(bytes) | Content::Message(bytes, _) => {
+                SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+            }
             Content::Leased(download) => download.source.size_hint(),
         }
     }

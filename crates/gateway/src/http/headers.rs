@@ -25,6 +25,8 @@ pub(super) const DECISION: HeaderName = HeaderName::from_static("countersign-dec
 const ASSERTION: HeaderName = HeaderName::from_static("countersign-assertion");
 pub(super) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// All that Countersign says of whoever asks.
+pub(super) const IDENTITY: [HeaderName; 6] = [SUBJECT, EMAIL, GROUPS, DEVICE, DECISION, ASSERTION];
 /// What `Via` calls a gateway.
 pub(super) const PSEUDONYM: &str = "countersign";
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -125,6 +127,29 @@ fn reserved(name: &HeaderName) -> bool {
                 | "x-method-override"
                 | "proxy"
         )
+}
+
+/// Whether some server may take the name for one that only Countersign writes.
+fn own(name: &str) -> bool {
+    let name = name.strip_prefix("x-").unwrap_or(name);
+    name == "countersign" || name.starts_with("countersign-")
+}
+
+/// Fields of another proxy's client that must not reach an application. A field that only Countersign writes, or whose
+/// name some server folds into one that is reserved, is not left to that proxy: the request is refused.
+pub(super) fn spoofed(headers: &HeaderMap) -> Result<Vec<HeaderName>, Fault> {
+    let disguised = |name: &HeaderName| matches!(folded(name), Cow::Owned(_)) && (reserved(name) || poses(name));
+    if headers.keys().any(|name| own(&folded(name)) || disguised(name)) {
+        return Err(Fault::Impersonation);
+    }
+    // These two every proxy writes itself.
+    let written = |name: &HeaderName| *name == FORWARDED_FOR || *name == FORWARDED_PROTO;
+    Ok(headers.keys().filter(|name| reserved(name) && !written(name)).cloned().collect())
+}
+
+/// Whether `Connection` lists a field that has to arrive: some proxies would remove what Countersign wrote there.
+pub(super) fn lists_essential(headers: &HeaderMap) -> bool {
+    listed(headers).map_or(true, |names| names.iter().any(|name| own(&folded(name))))
 }
 
 /// The names that `Connection` lists, which end here too.

@@ -39,6 +39,10 @@ pub(super) enum Fault {
     ForeignOrigin,
     #[error("a trusted proxy does not say in a readable way whose request it forwards")]
     Forwarded,
+    #[error("the proxy does not say, in one way, which request it asks about")]
+    Original,
+    #[error("the client sends a field that only Countersign writes, or that a server may take for one")]
+    Impersonation,
     #[error("the request comes round again and again")]
     Loop,
     #[error("this method is not served here")]
@@ -56,6 +60,8 @@ impl Fault {
             | Self::Connection
             | Self::Length
             | Self::Upgrade
+            | Self::Original
+            | Self::Impersonation
             | Self::Forwarded => StatusCode::BAD_REQUEST,
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::LongTarget => StatusCode::URI_TOO_LONG,
@@ -240,10 +246,40 @@ pub(super) fn client(
     encrypted: bool,
     trusted: &[AddressRange],
 ) -> Result<(IpAddr, bool), Fault> {
-    let trust = |address: IpAddr| trusted.iter().any(|range| range.contains(address));
-    if !trust(peer) {
+    if !trusted.iter().any(|range| range.contains(peer)) {
         return Ok((peer, encrypted));
     }
+    let address = last_untrusted(headers, peer, trusted)?;
+    let mut schemes = headers.get_all(FORWARDED_PROTO).iter();
+    let encrypted = match (schemes.next(), schemes.next()) {
+        (None, _) => encrypted,
+        (Some(scheme), None) => encrypted_scheme(scheme),
+        (Some(_), Some(_)) => false,
+    };
+    Ok((address, encrypted))
+}
+
+/// The same from a proxy that has proved to be one: it has to say both.
+pub(super) fn forwarded(headers: &HeaderMap, trusted: &[AddressRange]) -> Result<(IpAddr, bool), Fault> {
+    if !headers.contains_key(FORWARDED_FOR) {
+        return Err(Fault::Forwarded);
+    }
+    // Where nothing is listed this is not used: the first entry read is either not trusted or replaces it.
+    let address = last_untrusted(headers, Ipv6Addr::UNSPECIFIED.into(), trusted)?;
+    let mut schemes = headers.get_all(FORWARDED_PROTO).iter();
+    match (schemes.next(), schemes.next()) {
+        (Some(scheme), None) if scheme == "http" || scheme == "ws" => Ok((address, false)),
+        (Some(scheme), None) if encrypted_scheme(scheme) => Ok((address, true)),
+        (_, _) => Err(Fault::Forwarded),
+    }
+}
+
+/// Some proxies say `wss` of a WebSocket.
+fn encrypted_scheme(scheme: &HeaderValue) -> bool {
+    scheme == "https" || scheme == "wss"
+}
+
+fn last_untrusted(headers: &HeaderMap, peer: IpAddr, trusted: &[AddressRange]) -> Result<IpAddr, Fault> {
     // From the right, which is what our own proxies wrote, to the first address that is not one of them; what
     // stands left of that is anybody's. Before it, what cannot be read is refused: the proxy's own address, often
     // loopback, is not the client's.
@@ -255,18 +291,11 @@ pub(super) fn client(
         .flat_map(|value| std::str::from_utf8(value.as_bytes()).unwrap_or_default().rsplit(',').map(str::trim));
     for hop in chain {
         address = forwarded_address(hop).ok_or(Fault::Forwarded)?;
-        if !trust(address) {
+        if !trusted.iter().any(|range| range.contains(address)) {
             break;
         }
     }
-    let mut schemes = headers.get_all(FORWARDED_PROTO).iter();
-    let encrypted = match (schemes.next(), schemes.next()) {
-        (None, _) => encrypted,
-        // Some proxies say `wss` of a WebSocket.
-        (Some(scheme), None) => scheme == "https" || scheme == "wss",
-        (Some(_), Some(_)) => false,
-    };
-    Ok((address, encrypted))
+    Ok(address)
 }
 
 /// An address, with or without a port, brackets and quotes, as proxies write it.

@@ -21,7 +21,8 @@ use super::credential;
 use super::headers;
 use super::inspect::{self, Channel, Inspected};
 use super::refuse::{Form, No};
-use super::sign_in::{self, Detour, Return};
+use super::settings::Purpose;
+use super::sign_in::{self, Detour, Place, Return};
 use super::upstream::{self, Exchange};
 use super::wire::Opened;
 
@@ -30,14 +31,15 @@ pub(super) struct Facts {
     pub(super) peer: std::net::IpAddr,
     pub(super) encrypted: bool,
     pub(super) device: DeviceEvidence,
+    pub(super) purpose: Purpose,
     pub(super) opened: Opened,
 }
 
 /// A place among the requests that this node works on.
-struct InFlight<'a>(&'a AtomicUsize);
+pub(super) struct InFlight<'a>(&'a AtomicUsize);
 
 impl<'a> InFlight<'a> {
-    fn enter(count: &'a AtomicUsize, most: usize) -> Option<Self> {
+    pub(super) fn enter(count: &'a AtomicUsize, most: usize) -> Option<Self> {
         let entered = Self(count);
         (count.fetch_add(1, Ordering::Relaxed) < most).then_some(entered)
     }
@@ -126,10 +128,15 @@ async fn serve(
     }
     let trailers = headers::strip_request(&mut parts.headers).map_err(No::Fault)?;
 
-    let reserved = request.path.strip_prefix(sign_in::RESERVED);
-    if reserved.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-        let (query, control_host) = (parts.uri.query(), &node.settings.control_host);
-        let detour = Detour { control_host, scheme, request, query, nonce: nonce.clone(), known: false };
+    // People sign in behind the same door by which they came.
+    let beside = || match request.port {
+        Some(port) => format!("{scheme}://{}:{port}", node.settings.control_host),
+        None => format!("{scheme}://{}", node.settings.control_host),
+    };
+    if sign_in::reserved(&request.path) {
+        let query = parts.uri.query();
+        let place = Place { control_host: &node.settings.control_host, origin: beside(), port: None };
+        let detour = Detour { place, request, query, nonce: nonce.clone(), known: false };
         if let Some(response) = detour.asked_for(&parts.method) {
             return Ok(response);
         }
@@ -155,7 +162,7 @@ async fn serve(
     };
     let known = matches!(credential, Credential::SessionCookie { .. });
     let asked = AccessRequest {
-        point: EnforcementPoint { node: node.settings.node.clone(), channel: request.channel.name() },
+        point: EnforcementPoint { node: node.settings.node.clone(), channel: request.channel.name(), caller: None },
         credential,
         device: facts.device.clone(),
         action,
@@ -181,8 +188,8 @@ async fn serve(
                 Form::Page { navigation: true },
             ) = (&refusal.kind, form)
             {
-                let control_host = &node.settings.control_host;
-                let detour = Detour { control_host, scheme, request, query: parts.uri.query(), nonce, known };
+                let place = Place { control_host: &node.settings.control_host, origin: beside(), port: None };
+                let detour = Detour { place, request, query: parts.uri.query(), nonce, known };
                 if let Some(response) = detour.response(&refusal, remedy) {
                     return Ok(response);
                 }

@@ -64,6 +64,8 @@ pub(super) enum No {
     HandOff,
     /// Nothing of Countersign's is at this address.
     Nothing,
+    /// Who asks for a decision about somebody else has not proved to be one of the proxies.
+    UnknownProxy,
 }
 
 /// What is said, whatever the form.
@@ -265,6 +267,14 @@ impl No {
                 "sign-in-failed",
                 "The sign-in could not be completed",
                 "The link was used before, has expired, or was made for another browser. Open the application again.",
+                None,
+            ),
+            Self::UnknownProxy => words(
+                StatusCode::SERVICE_UNAVAILABLE,
+                7,
+                "unknown-proxy",
+                "Access cannot be decided right now",
+                "What stands in front of this application has not proved that it may ask whether you have access.",
                 None,
             ),
             Self::Nothing => words(

@@ -33,6 +33,19 @@ pub struct Listener {
     pub address: SocketAddr,
     /// Required beyond loopback.
     pub tls: Option<TlsSettings>,
+    pub purpose: Purpose,
+}
+
+/// Whom a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The clients of applications.
+    Applications,
+    /// Other proxies, which ask whether they may pass a request on.
+    Decisions {
+        /// Whether whoever reaches it may ask, without proving to be one of those proxies: on loopback only.
+        open: bool,
+    },
 }
 
 /// Certificates are looked up per connection, so replacing what the resolver returns is all that a reload takes.

@@ -18,15 +18,27 @@ use super::inspect::Inspected;
 use super::refuse::No;
 
 /// Everything below this path is Countersign's own, at every host.
-pub(super) const RESERVED: &str = "/.countersign";
+const RESERVED: &str = "/.countersign";
 const CALLBACK: &str = "/.countersign/callback";
 /// Where an application that can be read by anybody sends whoever wants to be known to it.
 const BEGIN: &str = "/.countersign/sign-in";
 
+/// Whether the path is Countersign's own, at whatever host.
+pub(super) fn reserved(path: &str) -> bool {
+    path.strip_prefix(RESERVED).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Where people sign in.
+pub(super) struct Place<'a> {
+    pub(super) control_host: &'a str,
+    pub(super) origin: String,
+    /// Where the browser comes back to, if that is another port than it signs in at.
+    pub(super) port: Option<u16>,
+}
+
 /// Where to send a browser that has to sign in first.
 pub(super) struct Detour<'a> {
-    pub(super) control_host: &'a str,
-    pub(super) scheme: &'static str,
+    pub(super) place: Place<'a>,
     pub(super) request: &'a Inspected,
     pub(super) query: Option<&'a str>,
     /// The browser's nonce, if it is on its way to sign-in already, in another tab.
@@ -73,15 +85,14 @@ impl Detour<'_> {
 
     /// `target` is where to come back to, encoded for a query.
     fn towards(self, target: &str, step_up: bool, decision: Option<DecisionId>) -> Option<Response<Outgoing>> {
-        let request = self.request;
-        let mut location = format!("{}://{}", self.scheme, self.control_host);
-        if let Some(port) = request.port {
-            location.push_str(&format!(":{port}"));
+        let (request, place) = (self.request, self.place);
+        let mut location = format!("{}/sign-in?host={}&return={target}", place.origin, encoded(&request.host));
+        if let Some(port) = place.port {
+            location.push_str(&format!("&port={port}"));
         }
-        location.push_str(&format!("/sign-in?host={}&return={}", encoded(&request.host), target));
         let mut response = Response::new(Outgoing::local(""));
         *response.status_mut() = StatusCode::SEE_OTHER;
-        if request.host != self.control_host {
+        if request.host != place.control_host {
             let nonce = self.nonce.unwrap_or_else(|| URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
             let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(&nonce));
             location.push_str(&format!("&nonce={hash}"));

@@ -8,6 +8,7 @@
     reason = "a test may stop"
 )]
 
+mod bridge;
 mod client;
 mod fixture;
 mod hand_off;

@@ -22,13 +22,15 @@ const NOON: Timestamp = Timestamp::from_seconds(1_767_787_200);
 const LOOPBACK: &str = "loopback";
 
 /// The parts of Countersign itself, with who may read them.
-const PARTS: [(&str, Tier, &[&str]); 6] = [
+const PARTS: [(&str, Tier, &[&str]); 8] = [
     ("sign-in", Tier::Public, &[]),
     ("device", Tier::Public, &[]),
     ("portal", Tier::Standard, &[]),
     ("console", Tier::High, &["auditors"]),
     ("api", Tier::High, &["auditors"]),
     ("ledger", Tier::High, &["auditors"]),
+    ("bridge", Tier::High, &[]),
+    ("authzen", Tier::High, &[]),
 ];
 
 /// The groups that the resources of a matrix entitle.

@@ -30,7 +30,12 @@ async fn every_described_address_is_served() {
                 continue;
             }
             count += 1;
-            let part = if path.starts_with("/device") { "device" } else { "api" };
+            let part = match path.split('/').nth(1) {
+                Some("device") => "device",
+                Some("access") => "authzen",
+                Some(".well-known") => "sign-in",
+                _ => "api",
+            };
             let concrete = path.replace("{id}", "human:nobody-of-this-name");
             let answer = stage.json(part, Some(&alice), method.clone(), &concrete, json!({ "unknown": 1 })).await;
             let routed = answer.status != StatusCode::NOT_FOUND || path.contains("{id}");

@@ -59,6 +59,9 @@ pub struct Decision {
     pub remedy: Option<Remedy>,
     pub node: String,
     pub channel: String,
+    /// Whoever enforces what was decided, where that is not the node itself: another proxy, or an application.
+    #[schema(value_type = Option<String>)]
+    pub caller: Option<SubjectId>,
     /// SHA-256 of the policy set, in hex.
     pub policy_set: String,
     /// Of the world.
@@ -283,6 +286,7 @@ impl Decision {
             remedy: explanation.remedy,
             node: entry.point.node.clone(),
             channel: entry.point.channel.clone(),
+            caller: entry.point.caller.clone(),
             policy_set: entry.policy_set.clone(),
             generation: entry.generation,
             credential_kind: entry.credential_kind.clone(),

@@ -185,7 +185,7 @@ impl House {
     /// A live access to `resource` with a session's cookie for the control host.
     pub(super) async fn open(&self, cookie: &CredentialSecret, client: &Client, resource: &str) -> Lease {
         let request = AccessRequest {
-            point: EnforcementPoint { node: "test".to_owned(), channel: "http/1.1" },
+            point: EnforcementPoint { node: "test".to_owned(), channel: "http/1.1", caller: None },
             credential: Credential::SessionCookie { secret: cookie.clone(), host: CONTROL.to_owned() },
             device: client.device.clone(),
             action: Action::http(ActionClass::Read),

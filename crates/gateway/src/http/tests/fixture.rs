@@ -31,7 +31,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tower::util::BoxCloneSyncService;
 
-use crate::http::settings::{Limits, Listener, Settings};
+use crate::http::settings::{Limits, Listener, Purpose, Settings};
 use crate::http::{Body, BodyError, Gateway, Parts};
 
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -277,7 +277,11 @@ pub(super) async fn start_beside(other: Option<Upstream>, adjust: impl FnOnce(&m
         node: "node-1".to_owned(),
         control_host: "countersign.localhost".to_owned(),
         issuer: "http://countersign.localhost".to_owned(),
-        listeners: vec![Listener { address: "127.0.0.1:0".parse().unwrap(), tls: None }],
+        listeners: vec![Listener {
+            address: "127.0.0.1:0".parse().unwrap(),
+            tls: None,
+            purpose: Purpose::Applications,
+        }],
         trusted_proxies: vec![],
         limits: Limits { body_bytes: Some(1 << 20), drain: Duration::ZERO, ..Limits::default() },
         certificate_authorities: None,

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::client::{ask, send};
 use super::fixture::{SESSION, Scripted, full, start, start_beside, start_with};
-use crate::http::settings::{Listener, TlsSettings};
+use crate::http::settings::{Listener, Purpose, TlsSettings};
 use crate::http::{BindError, Gateway, Parts, Settings};
 
 fn issuer() -> CertifiedIssuer<'static, KeyPair> {
@@ -93,7 +93,8 @@ async fn beyond_loopback_there_is_no_listening_without_tls() {
     let mut settings = None;
     let _ = start_with(|given: &mut Settings| settings = Some(given.clone())).await;
     let mut settings = settings.unwrap();
-    settings.listeners = vec![Listener { address: "0.0.0.0:0".parse().unwrap(), tls: None }];
+    settings.listeners =
+        vec![Listener { address: "0.0.0.0:0".parse().unwrap(), tls: None, purpose: Purpose::Applications }];
     let gate = Gate::new(Arc::new(Scripted(Arc::clone(&fixture.script))));
     let bound = Gateway::bind(gate, Parts::new(), fixture.signer.clone(), settings).await;
     assert!(matches!(bound, Err(BindError::PlainBeyondLoopback(_))));

@@ -1,0 +1,105 @@
+//! Decisions for services that enforce by themselves. The service says about whom, what and under which circumstances;
+//! posture, groups, risk and time are what is known here and nobody's to state. The decision is recorded with the
+//! service as its enforcement point; there is no lease, since what the service opens nobody here can close.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_ledger::{AppendError, DecisionEntry, EntryBody};
+use countersign_model::{
+    Action, Decision, DecisionId, DeviceEvidence, DeviceId, EnforcementPoint, HttpCircumstances, Methods, ResourceId,
+    SubjectId,
+};
+
+use crate::Administrator;
+use crate::authority::decision_entry;
+use crate::circumstances::{Proof, Sight};
+use crate::sessions::Resolved;
+
+/// What a service asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inquiry {
+    pub subject: SubjectId,
+    pub action: Action,
+    pub resource: ResourceId,
+    pub stated: Stated,
+}
+
+/// What the service vouches for, as the gateway vouches for what it saw. What is absent counts as not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stated {
+    /// How the subject proved itself to the service, and how long ago.
+    pub authentication: Option<(Methods, Duration)>,
+    /// The device that proved itself. What it is like is known here.
+    pub device: Option<DeviceId>,
+    pub address: Option<IpAddr>,
+    pub encrypted: bool,
+    pub http: Option<HttpCircumstances>,
+}
+
+/// A recorded decision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    pub id: DecisionId,
+    pub decision: Decision,
+}
+
+/// Why nothing was decided: then the answer is no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InquiryError {
+    #[error("there is more to decide than can be decided in time")]
+    Overloaded,
+    #[error("nothing can be recorded at the moment, so nothing is decided")]
+    Unavailable,
+}
+
+impl Administrator {
+    /// Decides for `caller`, and returns once that is durable.
+    pub async fn inquire(&self, inquiry: Inquiry, caller: &SubjectId) -> Result<Answered, InquiryError> {
+        let Some(_seat) = self.take_seat() else { return Err(InquiryError::Overloaded) };
+        if !self.ready() {
+            return Err(InquiryError::Unavailable);
+        }
+        let now = self.now();
+        let id = DecisionId::timed(now, rand::random());
+        let Inquiry { subject, action, resource, stated } = inquiry;
+        let view = self.0.world.view();
+        let device = stated.device.and_then(|id| view.device(&id)).map(|record| record.device().certificate);
+        let known = self.resource(&resource).is_some();
+        let sight = Sight {
+            point: EnforcementPoint { node: self.0.node.clone(), channel: "authzen", caller: Some(caller.clone()) },
+            device: device.map_or(DeviceEvidence::Absent, |fingerprint| DeviceEvidence::Certificate { fingerprint }),
+            action,
+            // As where no route covers a request: that it was asked for is in the record either way.
+            resource: Some(resource).filter(|_| known),
+            address: stated.address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+            encrypted: stated.encrypted,
+            http: stated.http.map(Arc::new),
+            credential_kind: "stated".to_owned(),
+        };
+        let authentication = stated.authentication.map(|(methods, age)| (methods, now.minus(age)));
+        let proof = Proof::Valid(Resolved { subject, authentication, ..Resolved::anonymous() });
+        let judgement = self.judge(&sight, &proof, now);
+        let decision = self.disclosed(judgement.decision.clone());
+        let (shown, due) = (self.pair(&judgement), self.due(&judgement));
+        let entry = DecisionEntry { shown, ..decision_entry(id, &sight, judgement, None, None) };
+        match self.record_behind(due, EntryBody::Decision(Box::new(entry))).await {
+            Ok(_) => Ok(Answered { id, decision }),
+            Err(AppendError::Full) => Err(InquiryError::Overloaded),
+            Err(AppendError::Broken | AppendError::Entry(_)) => Err(InquiryError::Unavailable),
+        }
+    }
+
+    /// The decision as its subject may be told of it.
+    fn disclosed(&self, mut decision: Decision) -> Decision {
+        if !self.discloses() {
+            match &mut decision {
+                Decision::Deny(denial) => denial.remedy = None,
+                Decision::Challenge(challenge) => challenge.remedy.advice = None,
+                Decision::Allow(_) => {}
+            }
+        }
+        decision
+    }
+}

@@ -1,0 +1,164 @@
+//! The proxies that people have already, real ones, with the very files under `examples`, in front of an application
+//! that takes nobody's word but a signed one: every attack against every proxy. A proxy is a column, an attack a row, and
+//! neither can be added without the other.
+
+mod attacks;
+mod edge;
+mod example;
+mod upstream;
+
+use countersign_testkit::TestSystem;
+use hyper::StatusCode;
+
+use attacks::Attack;
+use edge::{Edge, Kind};
+use upstream::Upstream;
+
+/// Two applications on one proxy would be one too many: what another host would be allowed is what attacks ask for.
+const ESTATE: &str = r#"
+[bridge]
+listen = "127.0.0.1:0"
+[[group]]
+id = "staff"
+[[subject]]
+id = "human:alice"
+groups = ["staff"]
+[[subject]]
+id = "service:backup"
+owner = "human:alice"
+groups = ["staff"]
+[[subject]]
+id = "service:edge"
+owner = "human:alice"
+groups = ["enforcement-points"]
+[[resource]]
+id = "app"
+writers = ["staff"]
+upstream = "http://127.0.0.1:1"
+rules = [{ path = "/admin/*", action = "administer" }]
+[[resource]]
+id = "open"
+tier = "public"
+upstream = "http://127.0.0.1:1"
+"#;
+
+/// Countersign, an application, and a proxy between it and its clients.
+struct House {
+    test: TestSystem,
+    upstream: Upstream,
+    edge: Edge,
+    /// May read and write, and open no channel.
+    key: String,
+}
+
+impl House {
+    async fn start(kind: Kind) -> Self {
+        let test = TestSystem::start(ESTATE).await;
+        let bridge = *test.system.addresses().last().unwrap();
+        let edge = test.key("service:edge", "human:alice", &["countersign-bridge"], &["connect"]).await;
+        let key = test.key("service:backup", "human:alice", &["app"], &["read", "write"]).await;
+        let upstream = Upstream::start(&test).await;
+        let edge = Edge::start(kind, bridge, upstream.address, &edge).await;
+        Self { test, upstream, edge, key }
+    }
+}
+
+async fn holds(kind: Kind) {
+    let house = House::start(kind).await;
+    for attack in Attack::ALL {
+        eprintln!("{attack:?} × {kind:?}");
+        attack.run(&house).await;
+    }
+    serves(&house).await;
+    web_sockets_pass(&house).await;
+    people_sign_in(&house).await;
+    let House { test, upstream, edge, key } = house;
+    // Countersign goes away: nothing passes any more.
+    test.system.stop().await;
+    upstream.forget();
+    let answer = edge.ask(&format!("GET /a HTTP/1.1\r\nHost: app.localhost\r\nAuthorization: Bearer {key}\r\n")).await;
+    assert!(answer.status >= 400, "{kind:?}: {answer:?}");
+    assert_eq!(upstream.seen().len(), 0, "{kind:?}");
+}
+
+/// What is allowed arrives, with who asks, and without what is Countersign's.
+async fn serves(house: &House) {
+    let kind = house.edge.kind;
+    house.upstream.forget();
+    let request = format!(
+        "POST /a/b%20c?x=%2F&y HTTP/1.1\r\nHost: app.localhost\r\nAuthorization: Bearer {}\r\nCookie: mine=1\r\n\
+         X-Mine: kept\r\nContent-Length: 5\r\n",
+        house.key
+    );
+    let answer = house.edge.ask_with(&request, "hello").await;
+    assert_eq!(answer.status, 200, "{kind:?}: {answer:?}");
+    let seen = house.upstream.seen().pop().unwrap();
+    assert_eq!((seen.line.as_str(), seen.body.as_str()), ("POST /a/b%20c?x=%2F&y", "hello"), "{kind:?}");
+    assert_eq!(seen.one("countersign-subject"), "service:backup", "{kind:?}");
+    assert_eq!(seen.one("countersign-groups"), "staff", "{kind:?}");
+    assert_eq!((seen.one("cookie"), seen.one("x-mine")), ("mine=1", "kept"), "{kind:?}");
+    assert_eq!((seen.one("countersign-email"), seen.one("countersign-device")), ("", ""), "{kind:?}");
+    assert_eq!((seen.one("authorization"), seen.one("countersign-proxy-key")), ("", ""), "{kind:?}");
+    let recorded = attacks::last_decision(&house.test);
+    assert_eq!(recorded.id.to_string(), seen.one("countersign-decision"), "{kind:?}");
+    assert_eq!(recorded.point.caller.unwrap().to_string(), "service:edge", "{kind:?}");
+    let circumstances = &recorded.question.circumstances;
+    assert_eq!(circumstances.http.as_ref().unwrap().path, "/a/b%20c", "{kind:?}");
+}
+
+/// Who may open a channel opens one.
+async fn web_sockets_pass(house: &House) {
+    let kind = house.edge.kind;
+    let key = house.test.key("service:backup", "human:alice", &["app"], &["connect"]).await;
+    let answer = house
+        .edge
+        .ask(&format!(
+            "GET /socket HTTP/1.1\r\nHost: app.localhost\r\nAuthorization: Bearer {key}\r\nConnection: upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        ))
+        .await;
+    assert_eq!(answer.status, 101, "{kind:?}: {answer:?}");
+    assert_eq!(attacks::last_decision(&house.test).question.action.to_string(), "http:connect", "{kind:?}");
+}
+
+/// A person comes by a browser, signs in at the control host, and comes back.
+async fn people_sign_in(house: &House) {
+    let kind = house.edge.kind;
+    let mut browser = house.test.person("human:alice", &["staff"], None).await;
+    house.upstream.forget();
+    let answer = browser.open(&house.edge.url("/welcome?page=1")).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK, "{kind:?}: {answer:?}");
+    let seen = house.upstream.seen().pop().unwrap();
+    assert_eq!(seen.line, "GET /welcome?page=1", "{kind:?}");
+    assert_eq!(seen.one("countersign-subject"), "human:alice", "{kind:?}");
+    assert!(!seen.one("cookie").contains("countersign"), "{kind:?}: {seen:?}");
+
+    let mut stranger = house.test.browser();
+    let refused = stranger.send(hyper::Method::GET, &house.edge.url("/"), None).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED, "{kind:?}");
+}
+
+macro_rules! columns {
+    ($($name:ident $kind:ident;)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                holds(Kind::$kind).await;
+            }
+        )*
+
+        #[test]
+        fn every_proxy_has_its_column() {
+            assert_eq!(Kind::ALL, [$(Kind::$kind),*]);
+        }
+    };
+}
+
+columns! {
+    nginx_lets_nothing_past Nginx;
+    caddy_lets_nothing_past Caddy;
+    traefik_lets_nothing_past Traefik;
+    haproxy_lets_nothing_past HaProxy;
+    envoy_lets_nothing_past Envoy;
+    envoy_over_http_lets_nothing_past EnvoyHttp;
+}
