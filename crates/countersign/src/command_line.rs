@@ -565,7 +565,7 @@ pub enum Ledger {
 #[derive(Debug, Args)]
 pub struct Archive {
     /// Where `ledger archive` moved old bundles.
-    #[arg(long = "archive", value_name = "DIR")]
+    #[arg(id = "archive", long = "archive", value_name = "DIR")]
     pub directory: Option<PathBuf>,
 }
 

@@ -73,7 +73,7 @@ pub enum Policy {
 #[derive(Debug, Args)]
 pub struct PolicyDirectory {
     /// The directory of policies; without it, the configuration's, or ./policies where there is no configuration.
-    #[arg(long = "policies", value_name = "DIR")]
+    #[arg(id = "policies", long = "policies", value_name = "DIR")]
     pub directory: Option<PathBuf>,
 }
 
