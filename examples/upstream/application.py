@@ -4,7 +4,10 @@ proxies' examples. Needs PyJWT 2 with cryptography (Debian: python3-jwt, python3
 ISSUER is the origin of the control host, RESOURCE the id of this application there, KEYS where the keys are fetched, if
 that is another address."""
 
+import json
 import os
+import time
+import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
@@ -14,7 +17,18 @@ RESOURCE = os.environ.get("RESOURCE", "app")
 KEYS = os.environ.get("KEYS", ISSUER)
 PORT = int(os.environ.get("PORT", "3000"))
 
-keys = jwt.PyJWKClient(KEYS + "/.well-known/jwks.json", headers={"Host": ISSUER.split("://")[1]})
+known, fetched = {}, -60.0
+
+
+def key(kid):
+    """The key of that name. One that is not known is asked for, at most once a minute: names cost an attacker nothing."""
+    global known, fetched
+    if kid not in known and time.monotonic() - fetched >= 60:
+        request = urllib.request.Request(KEYS + "/.well-known/jwks.json", headers={"Host": ISSUER.split("://")[1]})
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            known = {key.key_id: key.key for key in jwt.PyJWKSet.from_dict(json.load(answer)).keys}
+        fetched = time.monotonic()
+    return known[kid]
 
 
 def who(headers):
@@ -23,10 +37,11 @@ def who(headers):
     if len(tokens) != 1:
         raise PermissionError("no assertion, or several")
     token = tokens[0]
-    if jwt.get_unverified_header(token).get("typ") != "countersign-assertion+jwt":
+    header = jwt.get_unverified_header(token)
+    if header.get("typ") != "countersign-assertion+jwt":
         raise PermissionError("not an assertion")
-    claims = jwt.decode(token, keys.get_signing_key_from_jwt(token).key, algorithms=["EdDSA"], issuer=ISSUER,
-                        audience=RESOURCE, options={"require": ["exp", "iat", "sub"]})
+    claims = jwt.decode(token, key(header.get("kid")), algorithms=["EdDSA"], issuer=ISSUER, audience=RESOURCE,
+                        options={"require": ["exp", "iat", "sub"]})
     return claims["sub"]
 
 
