@@ -136,7 +136,7 @@ fn written(directory: &Path, set: &PolicySet, decisions: usize) {
             question: Asked::from(question),
             lease: matches!(decision, Decision::Allow(_)).then(|| LeaseId::from_random(number as u128)),
             decision,
-            point: Point { node: "node-a".to_owned(), channel: "http/2".to_owned() },
+            point: Point { node: "node-a".to_owned(), channel: "http/2".to_owned(), caller: None },
             policy_set: set.hash().to_owned(),
             generation: number as u64,
             credential_kind: "session-cookie".to_owned(),

@@ -119,7 +119,7 @@ fn decision(set: &PolicySet, number: u128, name: &str, tier: Tier, risk: u8) -> 
         id: DecisionId::from_random(number),
         question: Asked::from(question),
         decision,
-        point: Point { node: "a".to_owned(), channel: "http/1.1".to_owned() },
+        point: Point { node: "a".to_owned(), channel: "http/1.1".to_owned(), caller: None },
         policy_set: set.hash().to_owned(),
         generation: 1,
         credential_kind: "session-cookie".to_owned(),

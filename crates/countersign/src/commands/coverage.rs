@@ -38,7 +38,12 @@ fn tell(coverage: &Value, terminal: &Terminal) {
     }
     for owner in items("/ownerless") {
         let gap = format!("owner {} is nobody here", cell(owner, "/owner"));
-        table.row([gap, cell(owner, "/policies"), "–".to_owned(), "–".to_owned(), "–".to_owned()]);
+        let policies = match owner.get("policies").and_then(Value::as_array).map_or(&[][..], Vec::as_slice) {
+            [one] => cell(one, ""),
+            // One owner may have all of them: their names are in the JSON.
+            all => format!("{} policies", all.len()),
+        };
+        table.row([gap, policies, "–".to_owned(), "–".to_owned(), "–".to_owned()]);
     }
     terminal.table(&table);
     for (what, pointer) in [("doors", "/doors"), ("identities", "/subjects"), ("devices", "/devices")] {
