@@ -16,7 +16,7 @@ use countersign_model::{
 };
 
 use crate::decide::Verdict;
-use crate::facts::View;
+use crate::facts::{Fact, View};
 use crate::records::{Record, Shape, SubjectRecord};
 use crate::set::PolicySet;
 
@@ -177,6 +177,11 @@ impl PolicySet {
         let Shape::Resource(resource) = &wanted.record.0 else { return false };
         let view = View { subject, resource, circumstances, session: None, symbols: &self.symbols };
         self.outcome(&view, wanted.action).verdict() == Verdict::Allow
+    }
+
+    /// Whether it may matter which device is asked from, beside the state that it is in.
+    pub fn tells_devices_apart(&self) -> bool {
+        named::Part { set: self, of: Of::All }.may_read(&[Fact::DeviceId])
     }
 
     /// The groups that policies name, sorted.

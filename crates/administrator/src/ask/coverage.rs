@@ -3,15 +3,16 @@
 //! here is. A forbid covers nothing by itself: it takes away from what somebody is permitted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use countersign_model::{
-    Action, ActionClass, DeviceId, HttpCircumstances, PolicyId, Resource, ResourceId, ResourceKind, SubjectId,
-    SubjectKind, Tier,
+    Action, ActionClass, DeviceCircumstances, DeviceId, HttpCircumstances, PolicyId, Resource, ResourceId,
+    ResourceKind, SubjectId, SubjectKind, Tier,
 };
 use countersign_policy::ask::{Of, Population, Proven, SignIn, Situation, Terrain, Wanted, Way, each};
 
-use super::{AskError, Conditions, Moment, Tick, asker};
+use super::{AskError, Conditions, Moment, RequestCondition, Tick, asker};
 use crate::Administrator;
 use crate::world::{DeviceRecord, ResourceRecord, SubjectRecord};
 
@@ -186,36 +187,57 @@ impl Moment {
         devices
     }
 
-    /// Devices that make no difference to what their owner can do.
+    /// Devices that make no difference to what their owner can do. Devices that no policy tells apart are looked at
+    /// together, with all their owners.
     fn idle_devices(
         &self,
         devices: &[&DeviceRecord],
         resources: &[&ResourceRecord],
-        tick: &(dyn Fn(usize) -> std::ops::ControlFlow<()> + Sync),
+        tick: &(dyn Fn(usize) -> ControlFlow<()> + Sync),
     ) -> Result<Vec<DeviceId>, AskError> {
-        let now = self.now;
-        let proven = Proven::By(SignIn::Passkey, 0);
-        let without = Situation { proven, ..Conditions::default().situation(&self.rules, now) };
-        let worth = |record: &&&ResourceRecord| !is_common(&record.resource);
-        let wanted: Vec<Wanted<'_>> = resources
-            .iter()
-            .filter(worth)
-            .flat_map(|record| Action::all().map(|action| super::wanted(action, record, &Default::default())))
+        let policies = &self.rules.policies;
+        let without = Conditions::default().situation(&self.rules, self.now);
+        let without = Situation { proven: Proven::By(SignIn::Passkey, 0), ..without };
+        let worth = resources.iter().filter(|record| !is_common(&record.resource));
+        let wanted: Vec<Wanted<'_>> = worth
+            .flat_map(|record| Action::all().map(|action| super::wanted(action, record, &RequestCondition::default())))
             .collect();
-        let idle = |at: usize| -> Option<DeviceId> {
-            let device = devices.get(at)?;
-            let (judged, ..) = self.rules.device_at(device, now);
+        let mut alike: BTreeMap<_, (DeviceCircumstances, Vec<&DeviceRecord>)> = BTreeMap::new();
+        for device in devices {
+            let (judged, ..) = self.rules.device_at(device, self.now);
+            let reached = |age| policies.age_thresholds().iter().filter(|limit| **limit <= age).count();
+            let age = judged.posture_age.map(|age| (reached(age), policies.time().continuous.then_some(age)));
+            let one = policies.tells_devices_apart().then(|| judged.id.clone());
+            let group = alike.entry((judged.managed, judged.compliant, age, one));
+            group.or_insert_with(|| (judged, Vec::new())).1.push(device);
+        }
+        let groups: Vec<(DeviceCircumstances, Vec<&DeviceRecord>)> = alike.into_values().collect();
+        let idle = |at: usize| -> Vec<DeviceId> {
+            let Some((judged, devices)) = groups.get(at) else { return Vec::new() };
             let mut with = without.clone();
-            with.circumstances.device = Some(judged);
-            let owner: Option<&SubjectRecord> =
-                self.subject(device.owner()).ok().filter(|owner| self.view.answers(owner));
-            let helps = |owner: &SubjectRecord| {
-                let allows = |wanted, situation| self.rules.policies.allows(&asker(owner), wanted, situation);
-                wanted.iter().any(|wanted| allows(wanted, &with) && !allows(wanted, &without))
-            };
-            (!owner.is_some_and(helps)).then(|| device.id().clone())
+            with.circumstances.device = Some(judged.clone());
+            let owner =
+                |device: &DeviceRecord| self.subject(device.owner()).ok().filter(|owner| self.view.answers(owner));
+            // An owner who is gone, or not let in, can do nothing with whatever device.
+            let (known, unknown): (Vec<&DeviceRecord>, Vec<&DeviceRecord>) =
+                devices.iter().copied().partition(|device| owner(device).is_some());
+            let owners: Vec<&SubjectRecord> = known.iter().filter_map(|device| owner(device)).collect();
+            let population = Population::new(policies, owners.iter().map(|owner| asker(owner)).collect(), &wanted);
+            let mut helps = vec![false; owners.len()];
+            for wanted in &wanted {
+                let classes = population.classes(wanted);
+                let (more, less) =
+                    (population.decide(&classes, wanted, &with), population.decide(&classes, wanted, &without));
+                let better: Vec<bool> = more.iter().zip(&less).map(|(more, less)| *more && !less).collect();
+                helps.iter_mut().zip(classes.spread(&better)).for_each(|(helps, better)| *helps |= *better);
+            }
+            let idle = known.iter().zip(helps).filter(|(_, helps)| !helps).map(|(device, _)| device);
+            idle.chain(&unknown).map(|device| device.id().clone()).collect()
         };
-        Ok(each(devices.len(), tick, idle).ok_or(AskError::Cancelled)?.into_iter().flatten().collect())
+        let found = each(groups.len(), tick, idle).ok_or(AskError::Cancelled)?;
+        let mut found: Vec<DeviceId> = found.into_iter().flatten().collect();
+        found.sort_unstable();
+        Ok(found)
     }
 
     fn ownerless(&self) -> Vec<Ownerless> {
