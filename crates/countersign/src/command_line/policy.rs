@@ -165,6 +165,7 @@ pub struct PolicyReplay {
     /// The verifier key; without it, that of the data directory.
     #[arg(long, requires = "ledger", conflicts_with = "key_file")]
     pub key: Option<String>,
+    /// The verifier key, in a file.
     #[arg(long, requires = "ledger", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     #[command(flatten)]
