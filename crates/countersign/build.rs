@@ -9,11 +9,15 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed={}", directory.display());
     let mut paths: Vec<PathBuf> =
         fs::read_dir(&directory)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>()?;
+    let guardrails = directory.join("guardrails");
+    paths.extend(
+        fs::read_dir(guardrails)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?,
+    );
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "cedar"));
     paths.sort();
     let mut code = "/// The policies that a new installation starts with: file name and text.\npub const STARTER: &[(&str, &str)] = &[\n".to_owned();
     for path in &paths {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = path.strip_prefix(&directory).unwrap_or(path).to_string_lossy();
         let path = path.canonicalize()?;
         let _ = writeln!(code, "    ({name:?}, include_str!({:?})),", path.display().to_string());
     }

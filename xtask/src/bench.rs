@@ -12,6 +12,7 @@ use crate::run::{cargo, output, root};
 const BENCHES: &[(&str, &str)] = &[
     ("countersign-policy", "decide"),
     ("countersign-policy", "ask"),
+    ("countersign-prove", "prove"),
     ("countersign-administrator", "world"),
     ("countersign-administrator", "revoke"),
     ("countersign-ledger", "append"),

@@ -46,6 +46,12 @@ pub(crate) const FLOORS: &[Floor] = &[
         ],
     },
     Floor {
+        name: "countersign-prove",
+        level: 2,
+        may: &["countersign-model", "countersign-policy"],
+        never: &[NO_STORE, ("countersign-ledger", "what a proof is worth recording is decided by whoever records")],
+    },
+    Floor {
         name: "countersign-store",
         level: 2,
         may: &["countersign-model"],
@@ -108,6 +114,7 @@ pub(crate) const FLOORS: &[Floor] = &[
         may: &[
             "countersign-model",
             "countersign-policy",
+            "countersign-prove",
             "countersign-ledger",
             "countersign-replay",
             "countersign-lease",

@@ -20,6 +20,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("nginx", "nginx-light"),
     ("haproxy", "haproxy"),
     ("caddy", "caddy"),
+    ("cvc5", "cvc5"),
 ];
 
 /// A file, and the Debian package that has it: what a test runs without there being a programme to ask for.

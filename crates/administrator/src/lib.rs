@@ -41,14 +41,14 @@ mod start;
 mod view;
 mod world;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use countersign_lease::Catalog;
 use countersign_ledger::Ledger;
 use countersign_model::{Clock, DecisionId, SubjectId, Timestamp};
-use countersign_policy::{PolicySet, Symbols};
+use countersign_policy::Symbols;
 use countersign_store::Store;
 
 use crate::accounts::Accounts;
@@ -74,7 +74,7 @@ pub use inquiry::{Answered, Inquiry, InquiryError, Stated};
 pub use invitations::{BreakInError, InvitationView, break_in_offline};
 pub use keys::{IssuedKey, KeyView, NewKey};
 pub use passkeys::{Ceremony, PasskeyView};
-pub use policies::{PublishError, ReconfigureError};
+pub use policies::{Prover, PublishError, ReconfigureError};
 pub use preview::{Ending, Outlook, Preview, PreviewError, SessionOutlook};
 pub use proposals::{ApproveError, Proposal};
 pub use record::Recorded;
@@ -87,10 +87,10 @@ pub use view::{LeaseFilter, LeaseView, Page, Status, SubjectFilter};
 pub use world::{Counts, WorldError};
 
 // What views are made of, for crates that know neither the store nor the policy engine.
-pub use countersign_policy::PolicyInfo;
 pub use countersign_policy::ask::{
     DeviceBound, Place, Proven, SignIn, SignInBound, Situation, Sufficient, Way, Window,
 };
+pub use countersign_policy::{Guardrail, PolicyInfo, PolicySet};
 pub use countersign_replay::{Changes, Covered, How, Part, Progress, Report, Span, Tally, Unchanged};
 pub use countersign_store::KeyScope;
 
@@ -143,6 +143,8 @@ pub(crate) struct Inner {
     pub(crate) decided: AtomicU64,
     pub(crate) stopping: AtomicBool,
     pub(crate) started: Timestamp,
+    /// Absent where nothing is proven.
+    pub(crate) prover: OnceLock<Arc<dyn Prover>>,
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Policies and settings, as one value that is replaced as a whole. A bad set never gets here: loading has refused it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use countersign_lease::RevocationCause;
 use countersign_ledger::{AppendError, EntryBody, PublishedPolicy};
-use countersign_model::{NameError, SubjectId, Timestamp};
+use countersign_model::{NameError, Proofs, SubjectId, Timestamp};
 use countersign_policy::{PolicySet, Symbols};
 use jiff::tz::TimeZone;
 
@@ -43,8 +44,17 @@ pub enum PublishError {
     Stale,
     #[error("a second person has to approve policies here: propose them")]
     NeedsApproval,
+    /// Each guardrail that had to be proven, and is not.
+    #[error("{}", .0.join("; "))]
+    NotProven(Vec<String>),
     #[error("not recorded, so not done: {0}")]
     Record(#[from] AppendError),
+}
+
+/// Whoever can prove guardrails, and knows what must not go live without.
+pub trait Prover: fmt::Debug + Send + Sync {
+    /// What became of the guardrails of a set, where that was tried; or every reason why it must not go live.
+    fn prove(&self, set: &PolicySet) -> Result<Option<Proofs>, Vec<String>>;
 }
 
 impl Rules {
@@ -89,6 +99,51 @@ impl Administrator {
         Arc::clone(&self.0.rules.load().settings)
     }
 
+    /// From now on, what goes live is proven by `prover`. Only the first one counts.
+    pub fn prove_with(&self, prover: Arc<dyn Prover>) {
+        let _ = self.0.prover.set(prover);
+    }
+
+    /// Attaches what became of its guardrails.
+    pub(crate) async fn proven(&self, policies: PolicySet) -> Result<PolicySet, PublishError> {
+        let Some(prover) = self.0.prover.get().cloned().filter(|_| policies.proven().is_none()) else {
+            return Ok(policies);
+        };
+        let prove = move || {
+            let proofs = prover.prove(&policies)?;
+            if let Some(proofs) = proofs {
+                policies.attach(proofs);
+            }
+            Ok(policies)
+        };
+        let stopped = || PublishError::NotProven(vec!["the prover stopped".to_owned()]);
+        apart(prove).await.ok_or_else(stopped)?.map_err(PublishError::NotProven)
+    }
+
+    /// Proves the guardrails of what is in force already, and records what became of them. For a start, which waits for
+    /// nothing that it need not.
+    pub async fn prove_in_force(&self) -> Result<(), PublishError> {
+        let policies = self.policies();
+        let Some(prover) = self.0.prover.get().cloned().filter(|_| policies.proven().is_none()) else {
+            return Ok(());
+        };
+        let proving = Arc::clone(&policies);
+        let Some(Ok(Some(proofs))) = apart(move || prover.prove(&proving)).await else { return Ok(()) };
+        let this = self.clone();
+        self.finish(async move {
+            let _turn = this.0.order.lock().await;
+            // Another set may be in force by now, and has its own results.
+            if Arc::ptr_eq(&this.policies(), &policies) && policies.attach(proofs) {
+                for body in published(&policies, Publication { by: None, approved_by: None }) {
+                    this.record(body).await?;
+                }
+            }
+            Ok(())
+        })
+        .await
+        .unwrap_or(Err(PublishError::Record(AppendError::Broken)))
+    }
+
     /// Replaces the policies, all at once, and decides every live lease again.
     pub async fn publish(&self, policies: PolicySet, by: Option<SubjectId>) -> Result<(), PublishError> {
         self.publish_over(policies, Publication { by, approved_by: None }, None).await
@@ -104,6 +159,8 @@ impl Administrator {
         if !Arc::ptr_eq(policies.symbols(), self.symbols()) {
             return Err(PublishError::OtherWorld);
         }
+        // INVARIANT: a set whose guardrails have to be proven never gets further without.
+        let policies = self.proven(policies).await?;
         let this = self.clone();
         self.finish(async move {
             let _turn = this.0.order.lock().await;
@@ -163,5 +220,15 @@ pub(crate) fn published(policies: &PolicySet, publication: Publication) -> Vec<E
     let each = policies.policies().iter();
     let each = each.map(|policy| PublishedPolicy { id: policy.id.clone(), hash: policy.hash.clone() }).collect();
     let Publication { by, approved_by } = publication;
-    EntryBody::policy_published(policies.hash(), each, by.as_ref(), approved_by.as_ref())
+    EntryBody::policy_published(policies.hash(), each, by.as_ref(), approved_by.as_ref(), policies.proven())
+}
+
+/// On a thread of its own, that no stop waits for: a proof may take long, and what it finds is of no use then.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let run = move || {
+        let _ = sender.send(work());
+    };
+    std::thread::Builder::new().name("prover".to_owned()).spawn(run).ok()?;
+    receiver.await.ok()
 }

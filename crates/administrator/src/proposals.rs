@@ -117,6 +117,9 @@ impl Administrator {
         if self.policies().hash() != proposal.base {
             return Err(ApproveError::Stale);
         }
+        if let Some(reason) = self.prove_sources(&proposal.files).await.pop() {
+            return Err(ActError::Refused(reason).into());
+        }
         self.record_act(actor, "policy.approve", &proposal.hash, format!("{id} of {}", proposal.by)).await?;
         keep(&proposal.files).map_err(ApproveError::NotKept)?;
         let publication = Publication { by: Some(proposal.by.clone()), approved_by: Some(actor.subject.clone()) };

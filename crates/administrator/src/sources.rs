@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use countersign_model::{PolicyId, SubjectId};
-use countersign_policy::{Diagnostics, PolicySet, SourceFile};
+use countersign_policy::{Diagnostics, GUARDRAILS, PolicySet, SourceFile};
 
 use crate::accounts::ActError;
 use crate::{Actor, Administrator, PolicyApproval, PublishError};
@@ -48,6 +48,13 @@ fn changes(before: &PolicySet, after: &PolicySet) -> Vec<PolicyChange> {
     for policy in after.policies() {
         all.entry(&policy.id).or_default().1 = Some(&policy.text);
     }
+    let (before, after) = (guardrails(before), guardrails(after));
+    for (id, text) in &before {
+        all.entry(id).or_default().0 = Some(text);
+    }
+    for (id, text) in &after {
+        all.entry(id).or_default().1 = Some(text);
+    }
     let owned = |text: Option<&str>| text.map(str::to_owned);
     let changed = all.into_iter().filter(|(_, (before, after))| before != after);
     changed
@@ -55,11 +62,21 @@ fn changes(before: &PolicySet, after: &PolicySet) -> Vec<PolicyChange> {
         .collect()
 }
 
+/// A guardrail may have the name of a policy: here it goes by its folder.
+fn guardrails(set: &PolicySet) -> BTreeMap<PolicyId, &str> {
+    let written = set.guardrails().iter().filter(|guardrail| guardrail.line > 0);
+    written
+        .filter_map(|guardrail| {
+            let id = PolicyId::new(format!("{GUARDRAILS}/{}", guardrail.id)).ok()?;
+            Some((id, guardrail.text.as_str()))
+        })
+        .collect()
+}
+
 impl Administrator {
     /// The policies in force as text: file name and content.
     pub fn policy_sources(&self) -> Vec<(String, String)> {
-        let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let file = |file: &SourceFile| (name(&file.path), file.text.clone());
+        let file = |file: &SourceFile| (file.name(), file.text.clone());
         self.policies().sources().iter().map(file).collect()
     }
 
@@ -73,6 +90,15 @@ impl Administrator {
         match self.load_sources(files) {
             Ok(set) => self.report(&set, false),
             Err(mistakes) => PolicyReport { mistakes: vec![mistakes.to_string()], ..PolicyReport::default() },
+        }
+    }
+
+    /// Every reason why `files` must not go live for want of a proof; none where nothing has to be proven.
+    pub async fn prove_sources(&self, files: &BTreeMap<String, String>) -> Vec<String> {
+        let Ok(set) = self.load_sources(files) else { return Vec::new() };
+        match self.proven(set).await {
+            Err(PublishError::NotProven(reasons)) => reasons,
+            _ => Vec::new(),
         }
     }
 

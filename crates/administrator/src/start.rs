@@ -1,7 +1,7 @@
 //! Puts an administrator together: the world from the store, what is built in, and the first entry in the ledger.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use countersign_lease::Catalog;
@@ -80,6 +80,7 @@ impl Administrator {
             decided: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             started: now,
+            prover: OnceLock::new(),
         }));
         administrator.put_built_in_resources(&administrator.settings())?;
 

@@ -5,7 +5,7 @@
 mod proposed;
 mod replayed;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,15 +16,16 @@ use countersign_ledger::{DecisionEntry, Entry, EntryBody, Ledger, Options, Signi
 use countersign_model::{
     AccessRequest, Action, ActionClass, AuthenticationMethod, Credential, CredentialSecret, Decision, DenialCause,
     Device, DeviceEvidence, DeviceId, DeviceState, EnforcementPoint, Entitled, Fact, Group, GroupId, HttpRequestFacts,
-    Methods, Need, PostureAspect, PostureValue, Remedy, Resource, ResourceId, ResourceKind, Route, SessionId, Signal,
-    SignalKind, Source, Subject, SubjectId, SubjectState, Tier, Timestamp, Upstream,
+    Methods, Need, PostureAspect, PostureValue, Proof, ProofResult, Proofs, Remedy, Resource, ResourceId, ResourceKind,
+    Route, SessionId, Signal, SignalKind, Source, Subject, SubjectId, SubjectState, Tier, Timestamp, Upstream,
 };
 use countersign_policy::{PolicySet, SourceFile, Symbols};
 use countersign_store::{Change, SessionRecord, SqliteStore};
 use countersign_testkit::ManualClock;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::{AccountParts, Administrator, Disclosure, LeaseFilter, Parts, Settings};
+use crate::{AccountParts, Administrator, Disclosure, LeaseFilter, Parts, Prover, PublishError, Settings};
 
 /// A Friday, 08:00 UTC.
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -569,6 +570,50 @@ async fn a_published_policy_decides_every_lease_again() {
 
     let foreign = policies(POLICY, &Arc::default());
     house.administrator.publish(foreign, None).await.unwrap_err();
+}
+
+/// What became of the guardrails is recorded with the set, and a set that must be proven and is not decides nothing.
+#[tokio::test]
+async fn a_set_goes_live_with_its_proofs_or_not_at_all() {
+    #[derive(Debug)]
+    struct Answers(Mutex<VecDeque<Result<ProofResult, String>>>);
+
+    impl Prover for Answers {
+        fn prove(&self, set: &PolicySet) -> Result<Option<Proofs>, Vec<String>> {
+            let answer = self.0.lock().pop_front().unwrap();
+            let result = answer.map_err(|reason| vec![reason])?;
+            let results = set.guardrails().iter().map(|it| Proof { id: it.id.clone(), result }).collect();
+            let guardrails = set.guardrails_hash().to_owned();
+            Ok(Some(Proofs { guardrails, solver: Some("s 1".to_owned()), at: NOW, results }))
+        }
+    }
+
+    let house = House::new().await;
+    let administrator = &house.administrator;
+    let recorded = async || {
+        let entries = house.entries().await;
+        let found = entries.into_iter().filter_map(|entry| match entry.body {
+            EntryBody::PolicyPublished { proofs, .. } => Some(proofs),
+            _ => None,
+        });
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(recorded().await, [None], "nobody could prove anything at the start");
+    let answers = [Ok(ProofResult::Proven), Ok(ProofResult::Unknown), Err("not this one".to_owned())];
+    administrator.prove_with(Arc::new(Answers(Mutex::new(answers.into()))));
+    administrator.prove_in_force().await.unwrap();
+    administrator.prove_in_force().await.unwrap();
+    let last = |all: &[Option<Box<Proofs>>]| all.last().unwrap().as_ref().unwrap().results[0].result;
+    let all = recorded().await;
+    assert_eq!((all.len(), last(&all)), (2, ProofResult::Proven), "once");
+
+    administrator.publish(policies(POLICY, administrator.symbols()), None).await.unwrap();
+    assert_eq!(last(&recorded().await), ProofResult::Unknown);
+    let before = administrator.policies();
+    let refused = administrator.publish(policies(POLICY, administrator.symbols()), None).await.unwrap_err();
+    assert_eq!(refused, PublishError::NotProven(vec!["not this one".to_owned()]));
+    assert!(Arc::ptr_eq(&before, &administrator.policies()));
+    assert_eq!(recorded().await.len(), 3, "and nothing of it is recorded");
 }
 
 /// Facts change while admissions are under way: whatever is open afterwards is open under the facts as they are.

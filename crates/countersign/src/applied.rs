@@ -82,7 +82,7 @@ impl Applied {
     pub fn policies(&self, own: &Path, symbols: &Arc<Symbols>) -> anyhow::Result<PolicySet> {
         let set = PolicySet::load(policies::read(own)?, symbols)?;
         match self.read()?.policies {
-            Some(kept) if kept.over == set.hash() => {
+            Some(kept) if kept.over == said(&set) => {
                 let files = kept.is.into_iter().map(|(name, text)| SourceFile { path: name.into(), text }).collect();
                 PolicySet::load(files, symbols)
                     .with_context(|| format!("the policies that were applied, in {}, do not load", self.0.display()))
@@ -95,6 +95,11 @@ impl Applied {
             None => Ok(set),
         }
     }
+}
+
+/// What policies and guardrails say.
+fn said(set: &PolicySet) -> String {
+    format!("{} {}", set.hash(), set.guardrails_hash())
 }
 
 /// What the own file's settings come to. Comments, and what is no setting, may change under what was applied.
@@ -183,7 +188,7 @@ impl web::Configure for Configurator {
         let keep = || -> anyhow::Result<()> {
             let directory = self.own()?.policies_directory();
             let over = PolicySet::load(policies::read(&directory)?, &Arc::new(Symbols::default()))?;
-            let kept = Kept { over: over.hash().to_owned(), is: files.clone() };
+            let kept = Kept { over: said(&over), is: files.clone() };
             self.applied.change(|contents| contents.policies = Some(kept))
         };
         keep().map_err(|error| format!("the policies cannot be kept: {error:#}"))

@@ -13,8 +13,8 @@ use countersign_model::{DeviceId, GroupId, KeyId, ResourceId, SessionId, Subject
 
 pub use ask::{Ask, Circumstances, Shown, WhatCan, WhoCan, WhoDid, Why};
 pub use policy::{
-    FailOn, LintFormat, Policy, PolicyDirectory, PolicyFmt, PolicyLint, PolicyMatrix, PolicyReplay, PolicyTest,
-    ReplayFormat, TestFormat,
+    FailOn, LintFormat, Policy, PolicyDirectory, PolicyFmt, PolicyLint, PolicyMatrix, PolicyProve, PolicyReplay,
+    PolicyTest, Proving, ReplayFormat, TestFormat,
 };
 
 const EXIT_CODES: &str = "\
@@ -181,6 +181,11 @@ pub struct Demo {
 pub struct Check {
     /// A directory as `apply` takes it, in place of the configured file.
     pub directory: Option<PathBuf>,
+    /// Fail unless every guardrail of the policies is proven.
+    #[arg(long)]
+    pub prove: bool,
+    #[command(flatten)]
+    pub proving: Proving,
 }
 
 #[derive(Debug, Args)]
@@ -196,6 +201,11 @@ pub struct Apply {
     /// Say what would change, and change nothing.
     #[arg(long, visible_alias = "diff")]
     pub dry_run: bool,
+    /// Apply nothing unless every guardrail of the policies is proven, here and now.
+    #[arg(long)]
+    pub prove: bool,
+    #[command(flatten)]
+    pub proving: Proving,
 }
 
 #[derive(Debug, Subcommand)]

@@ -111,7 +111,7 @@ async fn dispatch(line: CommandLine, terminal: &Terminal) -> anyhow::Result<()> 
         Command::Demo(options) => demo::demo(&options, terminal).await,
         Command::Check(options) => files::check(&global, &options, terminal),
         Command::Init(options) => files::init(&options, terminal),
-        Command::Apply(options) => estate::apply(&control()?, &options, terminal).await,
+        Command::Apply(options) => estate::apply(control, &options, terminal).await,
         Command::Session(command) => records::session(&control()?, command, terminal).await,
         Command::Lease(command) => records::lease(&control()?, command, terminal).await,
         Command::Subject(command) => estate::subject(&control()?, command, terminal).await,

@@ -26,9 +26,11 @@ use countersign_model::{
     SubjectKind, SubjectState, Tier, Timestamp, Upstream, ZoneName,
 };
 
+use crate::proofs::Demand;
+
 pub(crate) use live::{at_start, over};
 pub use mistake::{Mistake, Mistakes};
-pub(crate) use policy_test::{PolicyTest, parse as parse_policy_tests};
+pub(crate) use policy_test::{PolicyTest, parse as parse_policy_tests, written as written_policy_test};
 pub(crate) use reader::parse_duration;
 
 use reader::{Findings, Reader, Spanned};
@@ -52,6 +54,8 @@ pub struct Configuration {
     pub data_directory: PathBuf,
     /// Where the policies are; `None` is `policies` in the data directory.
     pub policies: Option<PathBuf>,
+    /// What becomes of guardrails when a policy set goes live.
+    pub proofs: Demand,
     pub listen: Listen,
     pub bridge: Option<Bridge>,
     pub tls: Option<TlsFiles>,
@@ -287,6 +291,7 @@ impl Meaning<'_> {
             time_zone: or(file.time_zone, "UTC".to_owned()),
             data_directory: self.path(&or(file.data_directory, DATA_DIRECTORY.to_owned())),
             policies: file.policies.map(|path| self.path(&path.value)),
+            proofs: or(file.proofs, Demand::default()),
             disclose_remedy: or(file.decisions.disclose_remedy, true),
             shadow_one_in: u32::try_from(or(file.decisions.shadow_one_in, 1000)).unwrap_or(u32::MAX),
             policy_approval: or(file.decisions.policy_approval, PolicyApproval::None),

@@ -15,6 +15,7 @@ pub mod dial;
 pub mod laptop;
 pub mod operations;
 pub mod policies;
+pub mod proofs;
 pub mod reload;
 pub mod system;
 pub mod telemetry;

@@ -1,24 +1,33 @@
 //! Policy files: reading a directory of them, and the starter set that a new installation gets.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use countersign_policy::SourceFile;
+use countersign_policy::{GUARDRAILS, SourceFile};
 
 include!(concat!(env!("OUT_DIR"), "/starter_policies.rs"));
 
-/// Every `.cedar` file of a directory, in order of their names. Not its subdirectories.
+/// Every `.cedar` file of a directory, in order of their names, and of its folder of guardrails. Not of other folders.
 pub fn read(directory: &Path) -> anyhow::Result<Vec<SourceFile>> {
     let unreadable = || format!("the policies in {} cannot be read", directory.display());
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(directory).with_context(unreadable)? {
-        let path = entry.with_context(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "cedar") && path.is_file() {
-            paths.push(path);
+    let list = |directory: &Path| -> anyhow::Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(directory).with_context(unreadable)? {
+            let path = entry.with_context(unreadable)?.path();
+            if path.extension().is_some_and(|extension| extension == "cedar") && path.is_file() {
+                paths.push(path);
+            }
         }
+        paths.sort();
+        Ok(paths)
+    };
+    let mut paths = list(directory)?;
+    let guardrails = directory.join(GUARDRAILS);
+    // A link to nothing is no folder, and no reason to go without what it held.
+    if !paths.is_empty() && fs::symlink_metadata(&guardrails).is_ok() {
+        paths.extend(list(&guardrails)?);
     }
-    paths.sort();
     if paths.is_empty() {
         anyhow::bail!("there is no .cedar file in {}: without a policy nothing is permitted", directory.display());
     }
@@ -37,6 +46,9 @@ pub fn write_starter(directory: &Path) -> anyhow::Result<bool> {
     fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))?;
     for (name, text) in STARTER {
         let path = directory.join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        }
         if !path.exists() {
             fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
         }

@@ -35,7 +35,8 @@ impl Reloader {
         let by = configuration_actor()?.subject;
 
         let mut changes = Vec::new();
-        if set.hash() != administrator.policies().hash() {
+        let in_force = administrator.policies();
+        if (set.hash(), set.guardrails_hash()) != (in_force.hash(), in_force.guardrails_hash()) {
             for warning in set.warnings() {
                 tracing::warn!("{warning}");
             }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use countersign_administrator::{AccountParts, Actor, Administrator, Bundle, Disclosure, ProviderParts, Settings};
+use countersign_administrator::{
+    AccountParts, Actor, Administrator, Bundle, Disclosure, Prover as _, ProviderParts, Settings,
+};
 use countersign_device::Authority;
 use countersign_gateway as gateway;
 use countersign_identity::oidc::{HttpClient, ProviderSettings};
@@ -30,6 +32,7 @@ use crate::configuration::{Bridge, Configuration, Inventory, Listen, Provider, S
 use crate::data_directory::{DataDirectory, Local, Lock, Running};
 use crate::operations::Operations;
 use crate::policies;
+use crate::proofs::{Demand, Prover};
 use crate::telemetry;
 
 /// What is not in the configuration.
@@ -78,6 +81,11 @@ impl System {
         let symbols = Arc::new(Symbols::default());
         let applied = Applied::of(&directory);
         let policies = applied.policies(&policy_directory, &symbols)?;
+        let prover = Arc::new(Prover::new(configuration.proofs, &directory.root().join("proofs"), Arc::clone(&clock)));
+        if configuration.proofs == Demand::Require {
+            let proofs = prover.prove(&policies).map_err(|reasons| anyhow::anyhow!(reasons.join("\n")))?;
+            proofs.map(|proofs| policies.attach(proofs));
+        }
 
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(&directory.store()).context("the store cannot be opened")?);
@@ -102,6 +110,7 @@ impl System {
             node: configuration.node.clone(),
         })
         .context("the administrator does not start")?;
+        administrator.prove_with(prover);
         let gate = Gate::new(Arc::new(administrator.clone()));
 
         let configurator =
@@ -143,6 +152,12 @@ impl System {
         }
         let scheduled = administrator.clone();
         tasks.push(tokio::spawn(async move { scheduled.run(stopped(stop)).await }));
+        let proving = administrator.clone();
+        tokio::spawn(async move {
+            if let Err(error) = proving.prove_in_force().await {
+                tracing::error!("what became of the guardrails is not recorded: {error}");
+            }
+        });
         directory.announce(&running)?;
         Ok(Self { administrator, ledger, store, directory, running, addresses, stopping, tasks, _lock: lock })
     }

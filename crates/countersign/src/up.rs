@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use countersign_administrator::{Administrator, OWNERS, Page, SubjectFilter, SystemClock};
 use countersign_model::{GroupId, Source, Subject, SubjectId, SubjectState};
+use countersign_policy::GUARDRAILS;
 use notify::{RecursiveMode, Watcher as _};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -120,6 +121,10 @@ fn watch(
     };
     let started = notify::recommended_watcher(handler).and_then(|mut watcher| {
         watcher.watch(&policies, RecursiveMode::NonRecursive)?;
+        let guardrails = policies.join(GUARDRAILS);
+        if guardrails.is_dir() {
+            watcher.watch(&guardrails, RecursiveMode::NonRecursive)?;
+        }
         if let Some(file) = file {
             watcher.watch(&directory_of(file), RecursiveMode::NonRecursive)?;
         }

@@ -5,8 +5,8 @@
 use std::net::IpAddr;
 
 use countersign_model::{
-    Action, Circumstances, Decision, DecisionId, DeviceId, EnforcementPoint, LeaseId, Methods, PolicyId, Question,
-    ResourceId, SessionId, Shown, ShownId, Signal, SubjectId, Timestamp,
+    Action, Circumstances, Decision, DecisionId, DeviceId, EnforcementPoint, LeaseId, Methods, PolicyId, Proof, Proofs,
+    Question, ResourceId, SessionId, Shown, ShownId, Signal, SubjectId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -73,6 +73,9 @@ pub enum EntryBody {
         /// Somebody else, where it takes two.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approved_by: Option<SubjectId>,
+        /// What became of its guardrails: absent where nothing was tried, and from ledgers that are older than proofs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proofs: Option<Box<Proofs>>,
     },
     ConfigurationChanged {
         hash: String,
@@ -224,29 +227,34 @@ impl EntryBody {
         }
     }
 
-    /// The publication of a policy set, in as many entries as it takes.
+    /// The publication of a policy set, in as many entries as it takes. The results of proofs are divided like the
+    /// policies; each part says what they are about.
     pub fn policy_published(
         hash: &str,
         policies: Vec<PublishedPolicy>,
         by: Option<&SubjectId>,
         approved_by: Option<&SubjectId>,
+        proofs: Option<&Proofs>,
     ) -> Vec<Self> {
-        // A name is at most 256 bytes, each of which JSON may write as two; the hash and the punctuation fit in 128.
-        const PER_ENTRY: usize = MAX_ENTRY / 2 / (2 * 256 + 128);
-        let mut chunks: Vec<Vec<PublishedPolicy>> = policies.chunks(PER_ENTRY).map(<[_]>::to_vec).collect();
-        if chunks.is_empty() {
-            chunks.push(Vec::new());
-        }
-        let parts = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
-        let entry = |(part, policies)| Self::PolicyPublished {
+        // A name is at most 256 bytes, each of which JSON may write as two; the hash and the punctuation fit in 128. Half
+        // of an entry is the policies', half the proofs'.
+        const PER_ENTRY: usize = MAX_ENTRY / 2 / (2 * 256 + 128) - 4;
+        let results: &[Proof] = proofs.map_or(&[], |proofs| &proofs.results);
+        let (mut chunks, mut of_proofs) = (policies.chunks(PER_ENTRY), results.chunks(PER_ENTRY));
+        let count = chunks.len().max(of_proofs.len()).max(1);
+        let parts = u32::try_from(count).unwrap_or(u32::MAX);
+        let mut entry = |part| Self::PolicyPublished {
             hash: hash.to_owned(),
-            policies,
+            policies: chunks.next().unwrap_or_default().to_vec(),
             part,
             parts,
             by: by.cloned(),
             approved_by: approved_by.cloned(),
+            proofs: proofs.map(|proofs| {
+                Box::new(Proofs { results: of_proofs.next().unwrap_or_default().to_vec(), ..proofs.about() })
+            }),
         };
-        (1..).zip(chunks).map(entry).collect()
+        (1..=parts).map(&mut entry).collect()
     }
 }
 

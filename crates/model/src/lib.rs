@@ -8,6 +8,7 @@ mod decision;
 mod device;
 mod fact;
 mod id;
+mod proof;
 mod request;
 mod resource;
 mod route;
@@ -34,6 +35,7 @@ pub use id::{
     DecisionId, DeviceId, ExceptionId, GrantId, GroupId, KeyId, LeaseId, Name, NameError, ParseIdError, PolicyId,
     ResourceId, SegmentId, SessionId, ShownId, SubjectId, ZoneName,
 };
+pub use proof::{Proof, ProofResult, Proofs};
 pub use request::{AccessRequest, Credential, CredentialSecret, DeviceEvidence, EnforcementPoint, HttpRequestFacts};
 pub use resource::{Entitled, Resource, ResourceKind, Segment, Tier, Upstream};
 pub use route::{ActionRule, PathPattern, Route};

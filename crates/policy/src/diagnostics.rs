@@ -7,11 +7,26 @@ use std::sync::Arc;
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
+use crate::guardrail::GUARDRAILS;
+
 /// A policy file as read: whoever calls has done the reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
     pub path: PathBuf,
     pub text: String,
+}
+
+impl SourceFile {
+    /// Whether it stands in the folder of guardrails.
+    pub fn is_of_guardrails(&self) -> bool {
+        self.path.parent().and_then(Path::file_name).is_some_and(|folder| folder == GUARDRAILS)
+    }
+
+    /// As seen from the policy directory: `tiers.cedar`, `guardrails/tiers.cedar`.
+    pub fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy();
+        if self.is_of_guardrails() { format!("{GUARDRAILS}/{name}") } else { name.into_owned() }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -7,9 +7,11 @@
 //! evaluator (`cedar.rs`). After a deny, `remedy.rs` looks for what would change it.
 //!
 //! For whoever writes policies: tests (`trial.rs`), what they cover (`coverage.rs`), the access matrix (`matrix.rs`), lint
-//! (`lint.rs`) and one form for all files (`format.rs`).
+//! (`lint.rs`), one form for all files (`format.rs`), and guardrails as they are written (`guardrail.rs`; they are proven
+//! elsewhere).
 
 mod analysis;
+mod annotations;
 pub mod ask;
 mod cedar;
 mod compile;
@@ -21,6 +23,7 @@ mod diagnostics;
 mod evaluate;
 mod facts;
 mod format;
+mod guardrail;
 mod lint;
 mod load;
 mod matrix;
@@ -35,6 +38,7 @@ mod value;
 pub use coverage::{Coverage, Covered};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity, SourceFile};
 pub use format::format;
+pub use guardrail::{Claim, GUARDRAILS, Guardrail, NEVER_ERRORS};
 pub use lint::{Finding, KnownNames, RULES, lint};
 pub use matrix::{Change, Matrix};
 pub use records::{Record, Slice};

@@ -3,19 +3,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cedar_policy_core::ast::{self, PolicyID};
 use cedar_policy_core::parser::parse_policyset;
 use cedar_policy_core::validator::{ValidationMode, Validator, ValidatorSchema};
-use countersign_model::{Action, Name, PolicyId, PolicyRole, SubjectKind, Timestamp};
+use countersign_model::{Action, PolicyId, PolicyRole, SubjectKind, Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::analysis::{Analysis, depth};
+use crate::annotations::Annotations;
 use crate::cedar::{PRODUCT, entity_type, named, principal_type};
 use crate::compile::Environment;
 use crate::diagnostics::{Diagnostic, Diagnostics, Severity, Source, SourceFile};
 use crate::facts::{Fact, ProductLayout};
+use crate::guardrail;
 use crate::plan::{Compiled, Plan};
 use crate::set::{PolicyInfo, PolicySet};
 use crate::symbols::Symbols;
@@ -37,6 +39,13 @@ struct Read {
     annotations: Option<Annotated>,
 }
 
+/// A policy or a guardrail whose syntax is right.
+pub(crate) struct Parsed {
+    pub(crate) policy: ast::Policy,
+    pub(crate) source: Source,
+    pub(crate) span: (usize, usize),
+}
+
 struct Annotated {
     id: PolicyId,
     owner: String,
@@ -47,7 +56,7 @@ struct Annotated {
 
 impl PolicySet {
     /// Reads, validates and compiles. `symbols` is the table of the world that the set will decide on (a new one for a
-    /// mere check).
+    /// mere check). Files in a folder [`guardrails`](crate::GUARDRAILS) are guardrails and decide nothing.
     pub fn load(files: Vec<SourceFile>, symbols: &Arc<Symbols>) -> Result<Self, Diagnostics> {
         let mut found = Vec::new();
         let schema = match PRODUCT.as_ref() {
@@ -58,12 +67,22 @@ impl PolicySet {
             }
         };
         let mut policies = Vec::new();
-        for file in &files {
+        let (of_guardrails, of_policies): (Vec<_>, Vec<_>) =
+            files.iter().cloned().partition(SourceFile::is_of_guardrails);
+        for file in &of_policies {
             read_file(file, &mut policies, &mut found);
         }
         refuse_duplicates(&mut policies, &mut found);
         policies.sort_by(|a, b| a.policy.id().cmp(b.policy.id()));
-        let cedar = validate(&policies, schema, &mut found);
+        let mut cedar = ast::PolicySet::new();
+        for read in &policies {
+            if let Err(error) = cedar.add(read.policy.clone()) {
+                let head = Some(head(&read.source.text, read.span.0));
+                found.push(read.source.diagnostic(Severity::Error, error.to_string(), None, head));
+            }
+            validate(&read.policy, &read.source, read.span, schema, &mut found);
+        }
+        let guardrails = guardrail::load(&of_guardrails, symbols, &mut found);
         let mut analysis = Analysis::default();
         let mut reads = Vec::new();
         for read in &policies {
@@ -89,6 +108,9 @@ impl PolicySet {
         }
         Ok(Self {
             hash: hash(&infos),
+            guardrails_hash: guardrail::hash_of_all(&guardrails),
+            guardrails,
+            proven: OnceLock::new(),
             infos,
             warnings: found,
             sources: files,
@@ -110,31 +132,7 @@ impl PolicySet {
 }
 
 fn read_file(file: &SourceFile, policies: &mut Vec<Read>, found: &mut Vec<Diagnostic>) {
-    let source = Source::new(&file.path, &file.text);
-    let set = match parse_policyset(&file.text) {
-        Ok(set) => set,
-        Err(errors) => {
-            found.extend(errors.iter().map(|error| source.cedars(Severity::Error, error)));
-            return;
-        }
-    };
-    for template in set.templates() {
-        let help = "write the entity, or a group, in place of ?principal and ?resource".to_owned();
-        let span = template.loc().map(|loc| (loc.start(), head(&file.text, loc.start())));
-        found.push(source.diagnostic(Severity::Error, "a template cannot be loaded", Some(help), span));
-    }
-    let mut parsed: Vec<_> = set.into_policies().collect();
-    parsed.sort_by_key(|policy| policy.loc().map_or(0, ast_start));
-    for (policy, at) in parsed.into_iter().zip(1..) {
-        let span =
-            policy.loc().map_or((0, file.text.len()), |loc| (loc.start(), loc.end().saturating_sub(loc.start())));
-        if policy.non_scope_constraints().is_some_and(|condition| depth(condition) > DEPTH) {
-            let head = Some((span.0, head(&file.text, span.0)));
-            let message = format!("this policy is nested more than {DEPTH} levels deep");
-            let help = Some("use a group or a set in place of a long chain of == or ||".to_owned());
-            found.push(source.diagnostic(Severity::Error, message, help, head));
-            continue;
-        }
+    for (Parsed { policy, source, span }, at) in parse(file, found).into_iter().zip(1..) {
         let annotations = annotations(&policy, &source, span.0, found);
         // Until it is known to be unique, a policy goes by its place: validation needs a name for each.
         let name = match &annotations {
@@ -142,80 +140,68 @@ fn read_file(file: &SourceFile, policies: &mut Vec<Read>, found: &mut Vec<Diagno
             None => format!("{} #{at}", file.path.display()),
         };
         let policy = policy.new_id(PolicyID::from_string(name));
-        policies.push(Read { policy, source: source.clone(), span, annotations });
+        policies.push(Read { policy, source, span, annotations });
     }
+}
+
+/// Whatever stands in one file, in its order.
+pub(crate) fn parse(file: &SourceFile, found: &mut Vec<Diagnostic>) -> Vec<Parsed> {
+    let source = Source::new(&file.path, &file.text);
+    let set = match parse_policyset(&file.text) {
+        Ok(set) => set,
+        Err(errors) => {
+            found.extend(errors.iter().map(|error| source.cedars(Severity::Error, error)));
+            return Vec::new();
+        }
+    };
+    for template in set.templates() {
+        let help = "write the entity, or a group, in place of ?principal and ?resource".to_owned();
+        let span = template.loc().map(|loc| head(&file.text, loc.start()));
+        found.push(source.diagnostic(Severity::Error, "a template cannot be loaded", Some(help), span));
+    }
+    let mut policies: Vec<_> = set.into_policies().collect();
+    policies.sort_by_key(|policy| policy.loc().map_or(0, ast_start));
+    let mut parsed = Vec::new();
+    for policy in policies {
+        let span =
+            policy.loc().map_or((0, file.text.len()), |loc| (loc.start(), loc.end().saturating_sub(loc.start())));
+        if policy.non_scope_constraints().is_some_and(|condition| depth(condition) > DEPTH) {
+            let message = format!("this policy is nested more than {DEPTH} levels deep");
+            let help = Some("use a group or a set in place of a long chain of == or ||".to_owned());
+            found.push(source.diagnostic(Severity::Error, message, help, Some(head(&file.text, span.0))));
+            continue;
+        }
+        parsed.push(Parsed { policy, source: source.clone(), span });
+    }
+    parsed
 }
 
 fn ast_start(loc: &cedar_policy_core::parser::Loc) -> usize {
     loc.start()
 }
 
-/// The length of the line that a policy begins with: a caret under a whole policy helps nobody.
-fn head(text: &str, start: usize) -> usize {
-    text.get(start..).and_then(|rest| rest.lines().next()).map_or(0, str::len)
+/// The line that a policy begins with: a caret under a whole policy helps nobody.
+pub(crate) fn head(text: &str, start: usize) -> (usize, usize) {
+    (start, text.get(start..).and_then(|rest| rest.lines().next()).map_or(0, str::len))
 }
 
 fn annotations(policy: &ast::Policy, source: &Source, start: usize, found: &mut Vec<Diagnostic>) -> Option<Annotated> {
-    let mut mistake = |message: String, help: Option<&str>, span: Option<(usize, usize)>| {
-        let span = span.unwrap_or((start, head(&source.text, start)));
-        found.push(source.diagnostic(Severity::Error, message, help.map(ToOwned::to_owned), Some(span)));
-    };
-    let mut texts = BTreeMap::new();
-    for (key, annotation) in policy.annotations() {
-        let key: &str = key.as_ref();
-        let span = annotation.loc.as_ref().map(|loc| (loc.start(), loc.end().saturating_sub(loc.start())));
-        if ANNOTATIONS.contains(&key) {
-            texts.insert(key, (annotation.val.as_str(), span));
-        } else {
-            let known = ANNOTATIONS.map(|name| format!("@{name}")).join(", ");
-            mistake(format!("@{key} is no annotation of Countersign"), Some(&format!("there are {known}")), span);
-        }
-    }
-    let mut required = |key: &'static str, why: &str| match texts.get(key) {
-        Some((text, span)) if text.trim().is_empty() => {
-            mistake(format!("@{key} is empty"), Some(why), *span);
-            None
-        }
-        Some((text, span)) => Some(((*text).to_owned(), *span)),
-        None => {
-            mistake(format!("this policy has no @{key}"), Some(why), None);
-            None
-        }
-    };
-    let id = required("id", "@id(\"…\") names the policy in decisions, in the ledger and on denial pages");
-    let owner = required("owner", "@owner(\"…\") is who answers for the policy");
-    let review = required("review_by", "@review_by(\"2027-01-31\") is when its owner has to look at it again");
+    let mut annotations = Annotations::read(policy, &ANNOTATIONS, source, head(&source.text, start), found);
+    let id = annotations.id("@id(\"…\") names the policy in decisions, in the ledger and on denial pages");
+    let owner = annotations.owner("@owner(\"…\") is who answers for the policy");
+    let review_by = annotations.review_by("@review_by(\"2027-01-31\") is when its owner has to look at it again");
     let remedy = match policy.effect() {
-        ast::Effect::Forbid => {
-            required("remedy", "@remedy(\"…\") tells whoever is denied what to do").map(|remedy| Some(remedy.0))
-        }
-        ast::Effect::Permit => Some(texts.get("remedy").map(|(text, _)| (*text).to_owned())),
+        ast::Effect::Forbid => annotations
+            .required("remedy", "@remedy(\"…\") tells whoever is denied what to do")
+            .map(|remedy| Some(remedy.0)),
+        ast::Effect::Permit => Some(annotations.text("remedy")),
     };
-    let id = id.and_then(|(text, span)| {
-        PolicyId::new(text.as_str())
-            .map_err(|error| mistake(format!("{text:?} cannot be an @id: {error}"), None, span))
-            .ok()
-    });
-    let owner = owner.and_then(|(text, span)| {
-        Name::new(text.as_str())
-            .map_err(|error| mistake(format!("{text:?} cannot be an @owner: {error}"), None, span))
-            .ok()
-    });
-    let review_by = review.and_then(|(text, span)| {
-        // Exactly a date: what else the parser of instants would take has no business here.
-        let shaped = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-        let day = shaped.then(|| format!("{text}T00:00:00Z").parse::<Timestamp>().ok()).flatten();
-        if day.is_none() {
-            mistake(format!("{text:?} is no date"), Some("write @review_by(\"YYYY-MM-DD\")"), span);
-        }
-        day
-    });
     Some(Annotated {
         id: id?,
-        owner: owner?.to_string(),
+        owner: owner?,
         review_by: review_by?,
         remedy: remedy?,
-        description: texts.get("description").map(|(text, _)| (*text).to_owned()),
+        description: annotations.text("description"),
     })
 }
 
@@ -231,7 +217,7 @@ fn refuse_duplicates(policies: &mut [Read], found: &mut Vec<Diagnostic>) {
             }
             Some(first) => {
                 let message = format!("there are two policies with @id {:?}", annotated.id);
-                let span = (read.span.0, head(&read.source.text, read.span.0));
+                let span = head(&read.source.text, read.span.0);
                 let help = Some(format!("the first one is at {first}"));
                 found.push(read.source.diagnostic(Severity::Error, message, help, Some(span)));
                 read.policy = read.policy.new_id(PolicyID::from_string(format!("{place} #{at}")));
@@ -241,34 +227,33 @@ fn refuse_duplicates(policies: &mut [Read], found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn validate(policies: &[Read], schema: &ValidatorSchema, found: &mut Vec<Diagnostic>) -> ast::PolicySet {
-    let mut set = ast::PolicySet::new();
-    let validator = Validator::new(schema.clone());
-    for read in policies {
-        let head = Some((read.span.0, head(&read.source.text, read.span.0)));
-        if let Err(error) = set.add(read.policy.clone()) {
-            found.push(read.source.diagnostic(Severity::Error, error.to_string(), None, head));
+/// Strictly, and to level 1. One by one, so that each finding belongs to a file: Cedar's findings name the policy in
+/// their text only.
+pub(crate) fn validate(
+    policy: &ast::Policy,
+    source: &Source,
+    span: (usize, usize),
+    schema: &ValidatorSchema,
+    found: &mut Vec<Diagnostic>,
+) {
+    let mut report = |severity, finding: &dyn miette::Diagnostic| {
+        let mut diagnostic = source.cedars(severity, finding);
+        if diagnostic.line == 0 || diagnostic.span.0 == span.0 {
+            let head = Some(head(&source.text, span.0));
+            diagnostic = source.diagnostic(severity, diagnostic.message, diagnostic.help, head);
         }
-        let mut report = |severity, finding: &dyn miette::Diagnostic| {
-            let mut diagnostic = read.source.cedars(severity, finding);
-            if diagnostic.line == 0 || diagnostic.span.0 == read.span.0 {
-                diagnostic = read.source.diagnostic(severity, diagnostic.message, diagnostic.help, head);
-            }
-            // A mistake is found once for every kind of request that the policy applies to.
-            let same = |other: &Diagnostic| {
-                (&other.file, other.span, &other.message) == (&diagnostic.file, diagnostic.span, &diagnostic.message)
-            };
-            if !found.iter().any(same) {
-                found.push(diagnostic);
-            }
+        // A mistake is found once for every kind of request that the policy applies to.
+        let same = |other: &Diagnostic| {
+            (&other.file, other.span, &other.message) == (&diagnostic.file, diagnostic.span, &diagnostic.message)
         };
-        // One by one, so that each finding belongs to a file: Cedar's findings name the policy in their text only.
-        let alone = ast::PolicySet::singleton(read.policy.clone());
-        let result = validator.validate_with_level(&alone, ValidationMode::Strict, LEVEL);
-        result.validation_errors().for_each(|error| report(Severity::Error, error));
-        result.validation_warnings().for_each(|warning| report(Severity::Warning, warning));
-    }
-    set
+        if !found.iter().any(same) {
+            found.push(diagnostic);
+        }
+    };
+    let alone = ast::PolicySet::singleton(policy.clone());
+    let result = Validator::new(schema.clone()).validate_with_level(&alone, ValidationMode::Strict, LEVEL);
+    result.validation_errors().for_each(|error| report(Severity::Error, error));
+    result.validation_warnings().for_each(|warning| report(Severity::Warning, warning));
 }
 
 fn compile(policies: &[Read], schema: &ValidatorSchema, symbols: &Symbols) -> Result<Vec<Plan>, String> {

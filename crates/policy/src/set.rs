@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cedar_policy_core::ast;
-use countersign_model::{Action, PolicyId, PolicyReference, PolicyRole, SubjectKind, Timestamp, ZoneName};
+use countersign_model::{Action, PolicyId, PolicyReference, PolicyRole, Proofs, SubjectKind, Timestamp, ZoneName};
 
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::facts::Fact;
+use crate::guardrail::Guardrail;
 use crate::plan::{Number, Plan};
 use crate::symbols::{Symbol, Symbols};
 
@@ -18,6 +19,11 @@ pub struct PolicySet {
     pub(crate) hash: String,
     /// Sorted by id; a policy's place here is its number everywhere else.
     pub(crate) infos: Vec<PolicyInfo>,
+    /// Sorted by id, the built-in one first.
+    pub(crate) guardrails: Vec<Guardrail>,
+    pub(crate) guardrails_hash: String,
+    /// What became of the guardrails, where that was tried.
+    pub(crate) proven: OnceLock<Proofs>,
     pub(crate) warnings: Vec<Diagnostic>,
     /// As given, for whoever wants to change them.
     pub(crate) sources: Vec<SourceFile>,
@@ -81,6 +87,31 @@ impl PolicySet {
     /// Sorted by id.
     pub fn policies(&self) -> &[PolicyInfo] {
         &self.infos
+    }
+
+    /// What has to hold for all possible requests: the built-in one first, then those of the files, sorted by id.
+    pub fn guardrails(&self) -> &[Guardrail] {
+        &self.guardrails
+    }
+
+    /// SHA-256 over what the guardrails claim, in lower-case hex.
+    pub fn guardrails_hash(&self) -> &str {
+        &self.guardrails_hash
+    }
+
+    /// What became of the guardrails, where that was tried. Whoever attached it says so.
+    pub fn proven(&self) -> Option<&Proofs> {
+        self.proven.get()
+    }
+
+    /// Attaches what became of the guardrails, once; says whether it did. Nothing is attached that is about others.
+    pub fn attach(&self, proofs: Proofs) -> bool {
+        proofs.guardrails == self.guardrails_hash && self.proven.set(proofs).is_ok()
+    }
+
+    /// The policies as Cedar has them, for whoever reasons about all requests.
+    pub fn cedar(&self) -> &ast::PolicySet {
+        &self.cedar
     }
 
     /// The text that it was loaded from, comments and all.

@@ -11,6 +11,7 @@ use countersign_model::{
 use crate::cedar::Case;
 use crate::conditions::{Node, Walk};
 use crate::facts::View;
+use crate::guardrail::Guardrail;
 use crate::records::{Record, Shape, Slice};
 use crate::set::PolicySet;
 
@@ -150,6 +151,14 @@ impl Trial {
             let view = View { subject, resource, circumstances, session: None, symbols: &set.symbols };
             Case::new(&view, self.action).ok()
         })
+    }
+
+    /// Whether a guardrail is about this; `None` where its condition cannot be evaluated.
+    pub fn is_described(&self, set: &PolicySet, guardrail: &Guardrail) -> Option<bool> {
+        match &guardrail.describes {
+            None => Some(true),
+            Some(policy) => self.case(set)?.evaluate(policy).ok(),
+        }
     }
 
     /// Every policy whose scope holds, in the order of the set.

@@ -163,7 +163,7 @@ fn ports() -> [u16; 3] {
 fn write(directory: &Path, ports: &[u16; 3], inventory: &str) {
     let [http, https, operations] = ports;
     let text = format!(
-        "version = 1\ndata_directory = \"data\"\n[listen]\nhttp = \"127.0.0.1:{http}\"\nhttps = \"127.0.0.1:{https}\"\n\
+        "version = 1\nproofs = \"off\"\ndata_directory = \"data\"\n[listen]\nhttp = \"127.0.0.1:{http}\"\nhttps = \"127.0.0.1:{https}\"\n\
          operations = \"127.0.0.1:{operations}\"\n{inventory}"
     );
     std::fs::write(directory.join("countersign.toml"), text).unwrap();

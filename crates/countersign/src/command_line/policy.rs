@@ -17,6 +17,14 @@ pub enum Policy {
                             countersign policy test --format junit > report.xml"
     )]
     Test(PolicyTest),
+    /// Prove the guardrails of the policies: what holds for every possible request, and a request where it does not.
+    #[command(
+        after_help = "Examples:\n  countersign policy prove\n  countersign policy prove --only-narrows ../main/policies\n  \
+                            countersign policy prove --write-tests policies/tests   keeps what was found as tests\n\n\
+                            Ends with 0 only if every guardrail is proven. It needs the solver cvc5: the package cvc5 of Debian, or \
+                            the programme that COUNTERSIGN_CVC5 names."
+    )]
+    Prove(PolicyProve),
     /// The access matrix of the policies: every kind of subject, place, action and tier, compared with `matrix.txt`.
     #[command(after_help = "Examples:\n  countersign policy matrix --write   after a change that is meant\n  \
                             countersign policy matrix           fails and shows each changed cell")]
@@ -103,6 +111,45 @@ pub enum TestFormat {
     Github,
     /// A code quality report of GitLab.
     Gitlab,
+}
+
+#[derive(Debug, Args)]
+pub struct PolicyProve {
+    #[command(flatten)]
+    pub policies: PolicyDirectory,
+    /// Guardrails, by id; without them, all of DIR/guardrails and the built-in one.
+    #[arg(value_name = "GUARDRAIL")]
+    pub guardrails: Vec<String>,
+    #[command(flatten)]
+    pub proving: Proving,
+    /// Prove besides that nothing is allowed which these policies do not allow.
+    #[arg(long, value_name = "DIR")]
+    pub only_narrows: Option<PathBuf>,
+    /// Prove besides that exactly that is allowed which these policies allow.
+    #[arg(long, value_name = "DIR")]
+    pub equivalent_to: Option<PathBuf>,
+    #[arg(long, value_enum, default_value = "human", conflicts_with = "json")]
+    pub format: TestFormat,
+    /// Write each request for which a guardrail does not hold as a policy test into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub write_tests: Option<PathBuf>,
+}
+
+/// How proofs are made.
+#[derive(Debug, Args)]
+pub struct Proving {
+    /// How long the solver may take for one claim about one kind of request. What takes longer is unknown.
+    #[arg(long, value_name = "SPAN", default_value = "20s")]
+    pub timeout: String,
+    /// How many solvers at once; without it, one for each core.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// Ask the solver everything anew.
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Where answers are kept; without it, the user's cache directory. Whoever can write there can lie about proofs.
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
+    pub cache: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::Mistaken;
 use super::answer::{all, cell, detail, done, encoded, show};
 use super::files::{self, Files};
+use super::policy::proofs;
 use crate::command_line::{Apply, Group, Resource, ResourceAdd, Subject, SubjectAdd};
 use crate::configuration::Inventory;
 use crate::control::{Control, Refused};
@@ -169,7 +170,11 @@ pub(super) async fn resource(control: &Control, command: Resource, terminal: &Te
 }
 
 /// Everything that is wrong is told at once, and before anything is sent; what only the server can know, by the server.
-pub(super) async fn apply(control: &Control, options: &Apply, terminal: &Terminal) -> anyhow::Result<()> {
+pub(super) async fn apply(
+    control: impl FnOnce() -> anyhow::Result<Control>,
+    options: &Apply,
+    terminal: &Terminal,
+) -> anyhow::Result<()> {
     let mut files = Files::of_directory(&options.directory)?;
     let (Some(configuration), true) = (&files.configuration, files.mistakes.is_empty()) else {
         if terminal.json {
@@ -180,11 +185,15 @@ pub(super) async fn apply(control: &Control, options: &Apply, terminal: &Termina
         }
         return Err(Mistaken.into());
     };
+    if options.prove {
+        // Refused here, nothing has been sent.
+        proofs::demand(&files.policy_directory, &options.proving, terminal)?;
+    }
     let mut body = bundle(&configuration.inventory);
     body.insert("policies".to_owned(), json!(files.policies));
     body.insert("settings".to_owned(), json!(files.text));
     body.insert("dry_run".to_owned(), json!(options.dry_run));
-    let mut answer = control.post("/api/v1/apply", &body).await?;
+    let mut answer = control()?.post("/api/v1/apply", &body).await?;
     let texts = |name: &str| -> Vec<String> {
         let list = answer.get(name).and_then(Value::as_array).into_iter().flatten();
         list.filter_map(Value::as_str).map(str::to_owned).collect()

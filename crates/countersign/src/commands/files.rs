@@ -10,6 +10,7 @@ use countersign_model::Tier;
 use countersign_policy::{Diagnostics, PolicySet, Symbols};
 use serde_json::{Value, json};
 
+use super::policy::proofs;
 use super::{Found, lock_out};
 use crate::command_line::{Check, Global, Init};
 use crate::configuration::{Configuration, Mistakes, STARTER, parse_duration};
@@ -53,6 +54,8 @@ pub(super) struct Files {
     pub(super) configuration: Option<Configuration>,
     /// The text of the configuration file.
     pub(super) text: Option<String>,
+    /// Where they are.
+    pub(super) policy_directory: PathBuf,
     /// File name → text; `None` where there is no directory of policies.
     pub(super) policies: Option<BTreeMap<String, String>>,
     policy_count: usize,
@@ -93,12 +96,12 @@ impl Files {
     }
 
     fn read_policies(&mut self, directory: &Path) -> anyhow::Result<()> {
+        directory.clone_into(&mut self.policy_directory);
         let symbols = Arc::new(Symbols::default());
         let mut set = None;
         if directory.is_dir() {
-            let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
             let loaded = policies::read(directory).and_then(|sources| {
-                let texts = sources.iter().filter_map(|file| Some((name(&file.path)?, file.text.clone()))).collect();
+                let texts = sources.iter().map(|file| (file.name(), file.text.clone())).collect();
                 Ok((texts, PolicySet::load(sources, &symbols)?))
             });
             match loaded {
@@ -159,9 +162,17 @@ pub(super) fn check(global: &Global, options: &Check, terminal: &Terminal) -> an
             files
         }
     };
+    let proofs = match options.prove && files.mistakes.is_empty() {
+        true => Some(proofs::demand(&files.policy_directory, &options.proving, terminal)?),
+        false => None,
+    };
     if terminal.json {
         let Files { found, warnings, policy_count, .. } = &files;
-        terminal.json(&json!({"mistakes": found, "warnings": warnings, "policies": policy_count}))?;
+        let mut answer = json!({"mistakes": found, "warnings": warnings, "policies": policy_count});
+        if let (Some(answer), Some(proofs)) = (answer.as_object_mut(), &proofs) {
+            answer.insert("proofs".to_owned(), proofs.clone());
+        }
+        terminal.json(&answer)?;
     } else {
         files.tell(terminal);
     }
@@ -174,7 +185,8 @@ pub(super) fn check(global: &Global, options: &Check, terminal: &Terminal) -> an
             Some(_) => format!("{} policies", files.policy_count),
             None => "no directory of policies yet, so `up` writes the starter set".to_owned(),
         };
-        terminal.line(format!("no mistake: {resources} resources, {policies}"));
+        let proven = if proofs.is_some() { ", every guardrail proven" } else { "" };
+        terminal.line(format!("no mistake: {resources} resources, {policies}{proven}"));
     }
     Ok(())
 }

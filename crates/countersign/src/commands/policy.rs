@@ -1,10 +1,12 @@
 //! `policy`: checking policies as files, showing those in force, and running Cedar's corpus against this engine. What
-//! helps whoever writes policies (test, matrix, lint, fmt) is beside it, a file each.
+//! helps whoever writes policies (test, prove, matrix, lint, fmt) is beside it, a file each.
 
 mod annotations;
 mod formatting;
+mod forms;
 mod lint;
 mod matrix;
+pub(super) mod proofs;
 mod proposals;
 mod replay;
 mod replayed;
@@ -62,6 +64,7 @@ pub(super) async fn policy(global: &Global, command: Policy, terminal: &Terminal
             Ok(())
         }
         Policy::Test(options) => trials::test(global, &options, terminal),
+        Policy::Prove(options) => proofs::prove(global, &options, terminal),
         Policy::Matrix(options) => matrix::matrix(global, &options, terminal),
         Policy::Lint(options) => lint::lint(global, &options, terminal),
         Policy::Fmt(options) => formatting::format(global, &options, terminal),
@@ -160,5 +163,13 @@ pub(super) fn eprint_progress(done: impl std::fmt::Display, total: impl std::fmt
     use std::io::Write as _;
     let mut error = std::io::stderr().lock();
     let _ = write!(error, "\r{done} of {total}\x1b[K");
+    let _ = error.flush();
+}
+
+/// Takes it away: what comes next stands alone.
+pub(super) fn erase_progress() {
+    use std::io::Write as _;
+    let mut error = std::io::stderr().lock();
+    let _ = write!(error, "\r\x1b[K");
     let _ = error.flush();
 }

@@ -11,9 +11,10 @@ type Shown = fn(&Configuration) -> String;
 
 /// What counts from a start only, and how it is shown. `domain` and `control_host` have a meaning for the rest of the
 /// file even where they are not written.
-const AT_START: [(&str, Shown); 21] = [
+const AT_START: [(&str, Shown); 22] = [
     ("organisation", |c| c.organisation.clone()),
     ("node", |c| c.node.clone()),
+    ("proofs", |c| c.proofs.name().to_owned()),
     ("listen.http", |c| address(c.listen.http)),
     ("listen.https", |c| address(c.listen.https)),
     ("listen.operations", |c| address(c.listen.operations)),

@@ -2,6 +2,8 @@
 //! them. Every mistake is reported with its line, an unknown key is one, and so is a test that could not mean anything.
 //! It reads text and gives trials; deciding them is the policy engine's.
 
+mod writing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
@@ -28,6 +30,8 @@ const AFAR: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
 const LOOPBACK: &str = "loopback";
 /// How long ago a sign-in and a posture report were, where a test does not say.
 const FRESH: Duration = Duration::from_secs(60);
+
+pub(crate) use writing::written;
 
 #[derive(Debug, Clone)]
 pub(crate) struct PolicyTest {

@@ -14,6 +14,7 @@ use countersign_model::{
 use super::reader::{
     Reader, Spanned, address, boolean, bytes, duration, list, number, one_of, parsed, target_bytes, text,
 };
+use crate::proofs::Demand;
 
 type Written<T> = Option<Spanned<T>>;
 
@@ -26,6 +27,7 @@ pub(super) struct File {
     pub(super) time_zone: Written<String>,
     pub(super) data_directory: Written<String>,
     pub(super) policies: Written<String>,
+    pub(super) proofs: Written<Demand>,
     pub(super) listen: Listen,
     pub(super) bridge: Bridge,
     pub(super) tls: Tls,
@@ -174,6 +176,7 @@ impl File {
             time_zone: root.take("time_zone", text),
             data_directory: root.take("data_directory", text),
             policies: root.take("policies", text),
+            proofs: root.take("proofs", one_of(&Demand::ALL.map(|demand| (demand.name(), demand)))),
             listen: Listen::read(root.section("listen")),
             bridge: Bridge::read(root.section("bridge")),
             tls: Tls::read(root.section("tls")),

@@ -33,7 +33,7 @@ fn port(usual: u16, free: bool) -> u16 {
 /// Writes the configuration file.
 pub(super) fn write(directory: &Path, applications: &Applications, free_ports: bool) -> std::io::Result<PathBuf> {
     let mut text = format!(
-        "version = 1\norganisation = \"Example\"\ndata_directory = \"data\"\n\n\
+        "version = 1\norganisation = \"Example\"\nproofs = \"off\"\ndata_directory = \"data\"\n\n\
          [listen]\nhttp = \"127.0.0.1:{}\"\nhttps = \"127.0.0.1:{}\"\noperations = \"127.0.0.1:{}\"\n",
         port(8080, free_ports),
         port(8443, free_ports),

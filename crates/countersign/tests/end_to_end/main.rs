@@ -16,6 +16,7 @@ mod devices;
 mod offline;
 mod policy_author;
 mod program;
+mod prover;
 mod proxies;
 mod reload;
 mod running;

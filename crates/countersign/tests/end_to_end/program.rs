@@ -20,7 +20,7 @@ pub(crate) struct Program {
 }
 
 /// The top of a configuration file: one plain listener, on a port that the system chooses.
-pub(crate) const PLAIN: &str = "version = 1\ndata_directory = \"data\"\n";
+pub(crate) const PLAIN: &str = "version = 1\nproofs = \"off\"\ndata_directory = \"data\"\n";
 pub(crate) const LISTEN: &str = "[listen]\nhttp = \"127.0.0.1:0\"\nhttps = \"off\"\noperations = \"off\"\n";
 
 impl Program {

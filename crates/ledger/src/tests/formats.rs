@@ -1,5 +1,6 @@
 //! The one spelling of entries and of file names, and the write-ahead log's records.
 
+use countersign_model::{Proof, ProofResult, Proofs};
 use tlog_tiles::record_hash;
 
 use super::{NOW, decision, small};
@@ -84,6 +85,33 @@ fn another_spelling_is_refused() {
     }
 }
 
+/// A ledger that began before there were proofs is read as ever, and what says nothing of proofs is written as then.
+#[test]
+fn a_publication_without_proofs_is_what_it_was() {
+    let old = r#"{"v":1,"at":"2027-01-15T08:00:00.000Z","body":{"policy-published":{"hash":"00","policies":[{"id":"a","hash":"11"}],"part":1,"parts":1,"by":null}}}"#;
+    let policies = vec![PublishedPolicy { id: "a".parse().unwrap(), hash: "11".to_owned() }];
+    let body = EntryBody::policy_published("00", policies.clone(), None, None, None).remove(0);
+    let entry = Entry { at: NOW, body };
+    assert_eq!(Entry::decode(old.as_bytes()).unwrap(), entry);
+    assert_eq!(entry.encode().unwrap(), old.as_bytes());
+
+    let proofs = Proofs {
+        guardrails: "22".to_owned(),
+        solver: None,
+        at: NOW,
+        results: vec![Proof { id: "g".parse().unwrap(), result: ProofResult::NotRun }],
+    };
+    let body = EntryBody::policy_published("00", policies, None, None, Some(&proofs)).remove(0);
+    let new = old.replace(
+        r#""by":null"#,
+        r#""by":null,"proofs":{"guardrails":"22","solver":null,"at":"2027-01-15T08:00:00.000Z","results":[{"id":"g","result":"not-run"}]}"#,
+    );
+    assert_eq!(String::from_utf8(Entry { at: NOW, body }.encode().unwrap()).unwrap(), new);
+    Entry::decode(new.as_bytes()).unwrap();
+    let spelled_out = old.replace(r#""by":null"#, r#""by":null,"proofs":null"#);
+    assert_eq!(Entry::decode(spelled_out.as_bytes()), Err(DecodeError::NotCanonical));
+}
+
 /// Whatever one byte is changed to: what is accepted is written back the same.
 #[test]
 fn no_byte_has_a_second_spelling() {
@@ -115,16 +143,26 @@ fn too_long_is_refused_and_a_long_policy_set_divided() {
 
     let name = "\"".repeat(256);
     let policies = vec![PublishedPolicy { id: name.parse().unwrap(), hash: "f".repeat(64) }; 1000];
-    let parts = EntryBody::policy_published(&"f".repeat(64), policies, None, None);
-    let mut count = 0;
+    let proof = Proof { id: name.parse().unwrap(), result: ProofResult::Unknown };
+    let proofs = Proofs {
+        guardrails: "f".repeat(64),
+        solver: Some("cvc5 1.0.3".to_owned()),
+        at: NOW,
+        results: vec![proof; 1500],
+    };
+    let parts = EntryBody::policy_published(&"f".repeat(64), policies, None, None, Some(&proofs));
+    let mut count = (0, 0);
     for (number, body) in (1..).zip(&parts) {
-        let EntryBody::PolicyPublished { part, parts: of, policies, .. } = body else { panic!("{body:?}") };
+        let EntryBody::PolicyPublished { part, parts: of, policies, proofs: Some(part_of), .. } = body else {
+            panic!("{body:?}")
+        };
         assert_eq!((*part, *of as usize), (number, parts.len()));
-        count += policies.len();
+        assert_eq!(part_of.about(), proofs.about());
+        count = (count.0 + policies.len(), count.1 + part_of.results.len());
         Entry { at: NOW, body: body.clone() }.encode().unwrap();
     }
-    assert_eq!(count, 1000);
-    assert_eq!(EntryBody::policy_published("00", vec![], None, None).len(), 1);
+    assert_eq!(count, (1000, 1500));
+    assert_eq!(EntryBody::policy_published("00", vec![], None, None, None).len(), 1);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use countersign_administrator::{Actor, Bundle as Estate, PolicyApproval, PolicyChange, PolicyReport, PublishError};
-use countersign_model::Source;
+use countersign_model::{ProofResult, Source};
 use futures_util::stream;
 use http::header;
 use tokio::io::AsyncReadExt;
@@ -18,13 +18,14 @@ use crate::console::role;
 use crate::error::{Fault, Problem};
 use crate::extract::Json;
 use crate::guard::Caller;
-use crate::wire::{Applied, Bundle, Policy, PolicySet, PolicySources, Published};
+use crate::wire::{Applied, Bundle, Guardrail, Policy, PolicySet, PolicySources, Published};
 
 impl From<PublishError> for Fault {
     fn from(error: PublishError) -> Self {
         match error {
             PublishError::OtherWorld => Self::Internal(error.to_string()),
             PublishError::Stale | PublishError::NeedsApproval => Self::Conflict(error.to_string()),
+            PublishError::NotProven(_) => Self::Unacceptable(error.to_string()),
             PublishError::Record(_) => Self::Unavailable,
         }
     }
@@ -47,10 +48,23 @@ pub(crate) async fn policies(State(site): State<Site>, _: Caller) -> axum::Json<
         line: policy.line as u64,
         text: policy.text.clone(),
     };
+    let result =
+        |id: &countersign_model::PolicyId| set.proven().map_or(ProofResult::NotRun, |proofs| proofs.result(id));
+    let guardrail = |guardrail: &countersign_administrator::Guardrail| Guardrail {
+        id: guardrail.id.clone(),
+        claim: guardrail.claim.name().to_owned(),
+        description: guardrail.description.clone(),
+        owner: guardrail.owner.clone(),
+        text: guardrail.text.clone(),
+        result: result(&guardrail.id).name().to_owned(),
+    };
     axum::Json(PolicySet {
         hash: set.hash().to_owned(),
         policies: set.policies().iter().map(policy).collect(),
         warnings: set.warnings().iter().map(ToString::to_string).collect(),
+        guardrails: set.guardrails().iter().map(guardrail).collect(),
+        tried: set.proven().map(|proofs| proofs.at),
+        solver: set.proven().and_then(|proofs| proofs.solver.clone()),
     })
 }
 
@@ -78,8 +92,13 @@ pub(crate) async fn publish_kept(
 ) -> Result<PolicyReport, Fault> {
     let administrator = site.administrator();
     let tried = administrator.try_sources(files);
-    if dry_run || !tried.mistakes.is_empty() {
+    if !tried.mistakes.is_empty() {
         return Ok(tried);
+    }
+    // Before it is kept: the next start would refuse it too.
+    let mistakes = administrator.prove_sources(files).await;
+    if dry_run || !mistakes.is_empty() {
+        return Ok(PolicyReport { mistakes, ..tried });
     }
     if administrator.settings().policy_approval == PolicyApproval::SecondPerson {
         return Err(PublishError::NeedsApproval.into());

@@ -6,11 +6,11 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use countersign_administrator::{InvitationView, KeyScope, NewKey, Proposal};
+use countersign_administrator::{Guardrail, InvitationView, KeyScope, NewKey, PolicySet, Proposal};
 use countersign_ledger::{Entry, EntryBody};
 use countersign_model::{
-    ActionClass, GroupId, KeyId, PolicyId, ResourceId, Shown, Source, Subject, SubjectId, SubjectKind, SubjectState,
-    Timestamp,
+    ActionClass, GroupId, KeyId, PolicyId, ProofResult, Proofs, ResourceId, Shown, Source, Subject, SubjectId,
+    SubjectKind, SubjectState, Timestamp,
 };
 use serde::Deserialize;
 
@@ -23,6 +23,7 @@ use crate::guard::{Caller, origin};
 use crate::page::{Done, Shell, done, html};
 use crate::portal::After;
 use crate::rows::KeyRow;
+use crate::words::{Sign, sign};
 
 #[derive(Template)]
 #[template(path = "console/policies.html")]
@@ -33,6 +34,47 @@ struct PoliciesPage {
     rows: Vec<PolicyRow>,
     /// What waits for a second person.
     proposals: Vec<Proposal>,
+    guardrails: Vec<GuardrailRow>,
+    /// By which solver, and when, or that nobody tried.
+    tried: String,
+}
+
+/// One guardrail, and what became of it here.
+#[derive(Debug, Clone)]
+struct GuardrailRow {
+    id: PolicyId,
+    claim: &'static str,
+    description: String,
+    owner: String,
+    /// As it is written; nothing of what is built in.
+    text: String,
+    result: Sign,
+}
+
+/// What was not proven here is shown as that: a result comes from this server's own record or not at all.
+fn guardrail_rows(set: &PolicySet) -> Vec<GuardrailRow> {
+    let row = |guardrail: &Guardrail| GuardrailRow {
+        id: guardrail.id.clone(),
+        claim: guardrail.claim.name(),
+        description: guardrail.description.clone(),
+        owner: guardrail.owner.clone(),
+        text: guardrail.text.clone(),
+        result: match set.proven().map_or(ProofResult::NotRun, |proofs| proofs.result(&guardrail.id)) {
+            ProofResult::Proven => sign("good", "proven"),
+            ProofResult::Failed => sign("bad", "failed"),
+            ProofResult::Unknown => sign("warn", "unknown"),
+            ProofResult::NotRun => sign("plain", "not proven here"),
+        },
+    };
+    set.guardrails().iter().map(row).collect()
+}
+
+fn tried(set: &PolicySet) -> String {
+    match set.proven() {
+        None => "not tried on this server".to_owned(),
+        Some(Proofs { solver: None, at, .. }) => format!("no solver on this server, {at}"),
+        Some(Proofs { solver: Some(solver), at, .. }) => format!("by {solver}, {at}"),
+    }
 }
 
 /// One policy as loaded.
@@ -77,6 +119,8 @@ pub(super) async fn policies(
         hash: set.hash().to_owned(),
         warnings: set.warnings().iter().map(ToString::to_string).collect(),
         rows: policy_rows(&site),
+        guardrails: guardrail_rows(&set),
+        tried: tried(&set),
         proposals: site.administrator().proposals().await?,
     }))
 }
@@ -323,7 +367,13 @@ impl EntryRow {
                 let whom = subject.as_ref().map_or_else(|| "somebody".to_owned(), ToString::to_string);
                 format!("{whom}, {method}: {cause}")
             }
-            EntryBody::PolicyPublished { hash, policies, .. } => format!("{} policies, set {hash}", policies.len()),
+            EntryBody::PolicyPublished { hash, policies, proofs, .. } => {
+                let results = proofs.as_ref().map(|proofs| proofs.results.as_slice()).unwrap_or_default();
+                let proven = results.iter().filter(|proof| proof.result == ProofResult::Proven).count();
+                let of = |count: usize| format!(", {proven} of {count} guardrails proven");
+                let proofs = proofs.as_ref().map_or_else(String::new, |_| of(results.len()));
+                format!("{} policies{proofs}, set {hash}", policies.len())
+            }
             EntryBody::ConfigurationChanged { hash, .. } => hash.clone(),
             EntryBody::Act(act) => format!("{}: {} {} {}", act.by, act.verb, act.target, act.detail),
             EntryBody::Started { version, node } => format!("{node}, version {version}"),

@@ -284,6 +284,28 @@ pub struct PolicySet {
     pub policies: Vec<Policy>,
     /// Where the policies, though valid, may not mean what they say.
     pub warnings: Vec<String>,
+    /// What has to hold for every possible request, and what became of it on this server.
+    pub guardrails: Vec<Guardrail>,
+    /// When the guardrails were last tried on this server; absent where nobody did.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub tried: Option<Instant>,
+    /// The solver that answered, and its version.
+    pub solver: Option<String>,
+}
+
+/// One guardrail of the set in force.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Guardrail {
+    #[schema(value_type = String)]
+    pub id: PolicyId,
+    /// `never-errors`, `never-allowed`, `always-allowed`, `only-narrows` or `equivalent-to`.
+    pub claim: String,
+    pub description: String,
+    pub owner: String,
+    /// As it is written; empty of the one that is built in.
+    pub text: String,
+    /// `proven`, `failed`, `unknown` or `not-run`, here and for the set in force.
+    pub result: String,
 }
 
 /// Files of policy text.

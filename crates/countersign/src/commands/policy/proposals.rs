@@ -24,8 +24,7 @@ pub(super) async fn propose(
 ) -> anyhow::Result<()> {
     let mut files = BTreeMap::new();
     for file in policies::read(&super::directory(global, directory)?)? {
-        let name = file.path.file_name().unwrap_or(file.path.as_os_str()).to_string_lossy().into_owned();
-        files.insert(name, file.text);
+        files.insert(file.name(), file.text);
     }
     let body = json!({"files": files, "note": note});
     let answer = control(global, terminal)?.post("/api/v1/policy-proposals", &body).await?;

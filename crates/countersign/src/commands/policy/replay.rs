@@ -71,9 +71,7 @@ async fn asked(
     set: &PolicySet,
     since: Option<Timestamp>,
 ) -> anyhow::Result<Found> {
-    let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let files: BTreeMap<String, String> =
-        set.sources().iter().map(|file| (name(&file.path), file.text.clone())).collect();
+    let files: BTreeMap<String, String> = set.sources().iter().map(|file| (file.name(), file.text.clone())).collect();
     let body = json!({"files": files, "since": since, "examples": options.examples.min(100)});
     let progress = std::io::stderr().is_terminal() && !terminal.json;
     let last = control

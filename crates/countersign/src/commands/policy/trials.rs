@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use countersign_model::{Decision, PolicyId, PolicyRole};
 use countersign_policy::{Considered, Coverage, Effect, PolicyInfo, PolicySet, Symbols, need_name, remedy};
 
+use super::forms;
 use crate::command_line::{Global, PolicyTest as Options, TestFormat};
 use crate::commands::{Found, Mistaken};
 use crate::configuration::{PolicyTest, parse_policy_tests};
@@ -116,8 +117,8 @@ pub(super) fn test(global: &Global, options: &Options, terminal: &Terminal) -> a
     match (terminal.json, options.format) {
         (true, _) => terminal.json(&run.json())?,
         (false, TestFormat::Human) => run.tell(terminal, options.coverage || short),
-        (false, TestFormat::Tap) => terminal.line(run.tap().trim_end()),
-        (false, TestFormat::Junit) => terminal.line(run.junit().trim_end()),
+        (false, TestFormat::Tap) => terminal.line(forms::tap(&run.cases()).trim_end()),
+        (false, TestFormat::Junit) => terminal.line(forms::junit(&run.cases()).trim_end()),
         (false, TestFormat::Github) => run.github(terminal),
         (false, TestFormat::Gitlab) => terminal.json(&run.gitlab())?,
     }

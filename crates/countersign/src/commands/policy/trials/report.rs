@@ -1,12 +1,11 @@
 //! The result of a run of policy tests: for people, as JSON, and in the forms that continuous integration reads.
 
-use std::fmt::Write as _;
-
 use countersign_model::PolicyRole;
 use countersign_policy::{Coverage, Covered, Effect, PolicySet, need_name, remedy};
 use serde_json::{Value, json};
 
 use super::super::annotations::{Annotation, github, gitlab};
+use super::super::forms::Case;
 use super::Outcome;
 use crate::terminal::{Terminal, Tone};
 
@@ -137,56 +136,14 @@ impl Run<'_> {
         })
     }
 
-    /// <https://testanything.org/tap-version-14-specification.html>
-    pub(super) fn tap(&self) -> String {
-        let mut tap = format!("TAP version 14\n1..{}\n", self.outcomes.len());
-        for (outcome, number) in self.outcomes.iter().zip(1..) {
-            let name = one_line(&outcome.test.name).replace('\\', "\\\\").replace('#', "\\#");
-            let word = if outcome.passed() { "ok" } else { "not ok" };
-            let _ = writeln!(tap, "{word} {number} - {name}");
-            if !outcome.passed() {
-                let _ = writeln!(tap, "  ---\n  at: {}\n  message:", quoted(&outcome.place()));
-                for line in self.details(outcome) {
-                    let _ = writeln!(tap, "    - {}", quoted(&line));
-                }
-                tap += "  ...\n";
-            }
-        }
-        tap
-    }
-
-    /// The form of JUnit's reports that continuous integration reads: a suite for each file.
-    pub(super) fn junit(&self) -> String {
-        let mut files: Vec<&std::path::Path> = Vec::new();
-        for outcome in self.outcomes {
-            if !files.contains(&outcome.test.file.as_path()) {
-                files.push(&outcome.test.file);
-            }
-        }
-        let counts = |tests: usize, failed: usize| format!("tests=\"{tests}\" failures=\"{failed}\" errors=\"0\"");
-        let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
-        let _ = writeln!(xml, "<testsuites {}>", counts(self.outcomes.len(), self.failed().count()));
-        for file in files {
-            let of_file = || self.outcomes.iter().filter(|outcome| outcome.test.file == file);
-            let name = xml_text(&file.display().to_string());
-            let failed = of_file().filter(|outcome| !outcome.passed()).count();
-            let _ = writeln!(xml, "  <testsuite name=\"{name}\" {}>", counts(of_file().count(), failed));
-            for outcome in of_file() {
-                let test = xml_text(&outcome.test.name);
-                let line = outcome.test.line;
-                let _ =
-                    write!(xml, "    <testcase classname=\"{name}\" name=\"{test}\" file=\"{name}\" line=\"{line}\"");
-                if outcome.passed() {
-                    xml += "/>\n";
-                    continue;
-                }
-                let message = xml_text(&outcome.unmet.join("; "));
-                let details = xml_text(&self.details(outcome).join("\n"));
-                let _ = writeln!(xml, ">\n      <failure message=\"{message}\">{details}</failure>\n    </testcase>");
-            }
-            xml += "  </testsuite>\n";
-        }
-        xml + "</testsuites>\n"
+    pub(super) fn cases(&self) -> Vec<Case> {
+        let case = |outcome: &Outcome| Case {
+            name: outcome.test.name.clone(),
+            file: outcome.test.file.clone(),
+            line: outcome.test.line,
+            failure: (!outcome.passed()).then(|| (outcome.unmet.join("; "), self.details(outcome))),
+        };
+        self.outcomes.iter().map(case).collect()
     }
 
     fn annotations(&self) -> impl Iterator<Item = Annotation<'_>> {
@@ -207,30 +164,4 @@ impl Run<'_> {
     pub(super) fn gitlab(&self) -> Value {
         gitlab(self.annotations())
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// A double-quoted YAML scalar, which JSON's strings are.
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
-}
-
-/// As text or as an attribute. XML has no place for most control characters.
-fn xml_text(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}') => out.push('\u{FFFD}'),
-            c => out.push(c),
-        }
-    }
-    out
 }

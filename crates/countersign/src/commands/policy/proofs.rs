@@ -1,0 +1,131 @@
+//! `policy prove`: the guardrails beside the policies, proven for all possible requests. It needs no server, and a solver.
+//! `check` and `apply` use the same with `--prove`.
+
+mod report;
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use countersign_model::PolicyId;
+use countersign_policy::{Claim, Guardrail, PolicySet, Symbols};
+use countersign_prove::{Cache, Options, Progress, Solver};
+
+use super::forms;
+use crate::command_line::{Global, PolicyProve, Proving, TestFormat};
+use crate::commands::{Found, files};
+use crate::terminal::{Terminal, Tone};
+use crate::{policies, proofs};
+
+pub(super) fn prove(global: &Global, options: &PolicyProve, terminal: &Terminal) -> anyhow::Result<()> {
+    let directory = super::directory(global, &options.policies)?;
+    let set = PolicySet::load(policies::read(&directory)?, &Arc::new(Symbols::default()))?;
+    let guardrails = chosen(&set, options)?;
+    let done = run(&set, &guardrails, &directory, &options.proving, terminal)?;
+    let run = report::Run::new(&set, &done, &directory);
+    if let Some(folder) = &options.write_tests {
+        run.write_tests(folder, terminal)?;
+    }
+    match (terminal.json, options.format) {
+        (true, _) => terminal.json(&run.json())?,
+        (false, TestFormat::Human) => run.tell(terminal, options.write_tests.is_none()),
+        (false, TestFormat::Tap) => terminal.line(forms::tap(&run.cases()).trim_end()),
+        (false, TestFormat::Junit) => terminal.line(forms::junit(&run.cases()).trim_end()),
+        (false, TestFormat::Github) => run.github(terminal),
+        (false, TestFormat::Gitlab) => terminal.json(&run.gitlab())?,
+    }
+    if done.proven() { Ok(()) } else { Err(Found.into()) }
+}
+
+/// What `check --prove` and `apply --prove` do first. `Err` of a [`Found`] has been told.
+pub(in crate::commands) fn demand(
+    directory: &Path,
+    proving: &Proving,
+    terminal: &Terminal,
+) -> anyhow::Result<serde_json::Value> {
+    let set = PolicySet::load(policies::read(directory)?, &Arc::new(Symbols::default()))?;
+    let done = run(&set, set.guardrails(), directory, proving, terminal)?;
+    let run = report::Run::new(&set, &done, directory);
+    if !done.proven() {
+        if terminal.json {
+            terminal.json(&run.json())?;
+        } else {
+            run.tell(terminal, true);
+        }
+        return Err(Found.into());
+    }
+    Ok(run.json())
+}
+
+fn run(
+    set: &PolicySet,
+    guardrails: &[Guardrail],
+    directory: &Path,
+    proving: &Proving,
+    terminal: &Terminal,
+) -> anyhow::Result<countersign_prove::Report> {
+    let others = proofs::others(guardrails, directory)?;
+    let solver = Solver::find()?;
+    let options = Options {
+        timeout: files::span(&proving.timeout)?,
+        jobs: proving.jobs.map_or_else(proofs::jobs, usize::from),
+        cache: cache(proving, terminal)?,
+    };
+    let screen = std::io::stderr().is_terminal() && !terminal.json;
+    let progress = |Progress { done, total }: Progress| {
+        if screen {
+            super::eprint_progress(done, format!("{total} questions"));
+        }
+    };
+    let done = countersign_prove::prove(set, guardrails, &others, &solver, &options, &progress);
+    if screen {
+        super::erase_progress();
+    }
+    Ok(done)
+}
+
+fn cache(proving: &Proving, terminal: &Terminal) -> anyhow::Result<Option<Cache>> {
+    if proving.no_cache {
+        return Ok(None);
+    }
+    let Some(directory) = proving.cache.clone().or_else(Cache::usual) else { return Ok(None) };
+    match Cache::open(&directory) {
+        Ok(cache) => Ok(Some(cache)),
+        // One that was asked for has to be there; the usual one only makes it faster.
+        Err(error) if proving.cache.is_some() => {
+            Err(error).with_context(|| format!("the cache in {} cannot be used", directory.display()))
+        }
+        Err(error) => {
+            let warning = terminal.paint(Tone::Attention, "warning:");
+            terminal.note(format!("{warning} proofs are made without a cache: {error}"));
+            Ok(None)
+        }
+    }
+}
+
+/// The set's own, or those that are named; and the comparisons of the command line.
+fn chosen(set: &PolicySet, options: &PolicyProve) -> anyhow::Result<Vec<Guardrail>> {
+    for id in &options.guardrails {
+        if !set.guardrails().iter().any(|guardrail| guardrail.id.as_str() == id) {
+            let all: Vec<&str> = set.guardrails().iter().map(|guardrail| guardrail.id.as_str()).collect();
+            bail!("there is no guardrail {id}: there are {}", all.join(", "));
+        }
+    }
+    let wanted = |guardrail: &&Guardrail| {
+        options.guardrails.is_empty() || options.guardrails.iter().any(|id| guardrail.id.as_str() == id)
+    };
+    let mut chosen: Vec<Guardrail> = set.guardrails().iter().filter(wanted).cloned().collect();
+    let compared = |name: &str, claim: fn(PathBuf) -> Claim, other: &Option<PathBuf>, what: &str| {
+        let Some(other) = other else { return Ok(None) };
+        // As seen from here, and not from the policy directory.
+        let whole = std::path::absolute(other).with_context(|| format!("{} has no place", other.display()))?;
+        let description = format!("{what} {}.", other.display());
+        anyhow::Ok(Some(Guardrail::about_all(PolicyId::new(name)?, claim(whole), &description)))
+    };
+    let narrows = "Nothing is allowed that is not allowed by";
+    let equivalent = "Exactly that is allowed which is allowed by";
+    chosen.extend(compared("only-narrows", Claim::OnlyNarrows, &options.only_narrows, narrows)?);
+    chosen.extend(compared("equivalent-to", Claim::EquivalentTo, &options.equivalent_to, equivalent)?);
+    Ok(chosen)
+}

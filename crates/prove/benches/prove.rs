@@ -1,0 +1,96 @@
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "a bench may stop, and prints its figures")]
+
+//! How long a proof takes: each guardrail of the starter policies, over them alone and over 500 policies, with the solver
+//! asked anew and from the cache.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use countersign_policy::{GUARDRAILS, Guardrail, PolicySet, SourceFile, Symbols};
+use countersign_prove::{Cache, Options, Report, Solver, prove};
+
+const MANY: usize = 500;
+
+fn starter() -> Vec<SourceFile> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for directory in [directory.clone(), directory.join(GUARDRAILS)] {
+        paths.extend(
+            std::fs::read_dir(directory).expect("the starter policies").map(|entry| entry.expect("a file").path()),
+        );
+    }
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "cedar"));
+    paths.sort();
+    let read = |path: PathBuf| SourceFile { text: std::fs::read_to_string(&path).expect("a policy file"), path };
+    paths.into_iter().map(read).collect()
+}
+
+/// The starter policies and, up to `count`, permits and forbids that name a group, a resource or a segment each.
+fn more(count: usize) -> Vec<SourceFile> {
+    let mut files = starter();
+    let mut text = String::new();
+    for number in 27..count {
+        let head = format!("@id(\"more-{number}\") @owner(\"o\") @review_by(\"2027-01-01\") @remedy(\"r\")\n");
+        let policy = match number % 4 {
+            0 => format!(
+                "permit (principal in Group::\"g{number}\", action in Action::\"read\", resource == Resource::\"r{number}\");"
+            ),
+            1 => format!(
+                "permit (principal in Group::\"g{number}\", action in Action::\"write\", resource in Segment::\"s{number}\");"
+            ),
+            2 => format!(
+                "forbid (principal is Human, action, resource == Resource::\"r{number}\") when {{ context.risk >= {} }};",
+                number % 100
+            ),
+            _ => format!(
+                "forbid (principal is Human, action, resource in Segment::\"s{number}\")
+                 unless {{ context has authentication && context.authentication.age <= {number} }};"
+            ),
+        };
+        let _ = writeln!(text, "{head}{policy}");
+    }
+    files.push(SourceFile { path: "more.cedar".into(), text });
+    files
+}
+
+struct Measured {
+    report: Report,
+    whole: Duration,
+}
+
+fn measure(files: Vec<SourceFile>, solver: &Solver, cache: Option<Cache>, timeout: u64) -> Measured {
+    let set = PolicySet::load(files, &Arc::new(Symbols::default())).expect("the policies load");
+    let options = Options { timeout: Duration::from_secs(timeout), jobs: 2, cache };
+    let guardrails: Vec<Guardrail> = set.guardrails().to_vec();
+    let start = Instant::now();
+    let report = prove(&set, &guardrails, &BTreeMap::new(), solver, &options, &|_| {});
+    Measured { report, whole: start.elapsed() }
+}
+
+fn main() {
+    let solver = Solver::find().expect("the package cvc5");
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = || Some(Cache::open(folder.path()).expect("a cache"));
+    let few = measure(starter(), &solver, cache(), 60);
+    let again = measure(starter(), &solver, cache(), 60);
+    let many = measure(more(MANY), &solver, None, 60);
+
+    println!("<!-- figures -->");
+    println!("| guardrail | 27 policies, s | from the cache, s | {MANY} policies, s |");
+    println!("|---|---|---|---|");
+    let rows = few.report.outcomes.iter().zip(&again.report.outcomes).zip(&many.report.outcomes);
+    for ((few, again), many) in rows {
+        let cell = |outcome: &countersign_prove::Outcome| {
+            format!("{:.2} {}", outcome.time.as_secs_f64(), outcome.verdict.result().name())
+        };
+        println!("| {} | {} | {} | {} |", few.guardrail.id, cell(few), cell(again), cell(many));
+    }
+    let seconds = |measured: &Measured| format!("{:.2}", measured.whole.as_secs_f64());
+    println!("| all of them, on two cores | {} | {} | {} |", seconds(&few), seconds(&again), seconds(&many));
+    println!();
+    println!("Each row is the time of all its questions together, about 16 kinds of requests; {}.", solver.version());
+    println!("<!-- end of figures -->");
+}
