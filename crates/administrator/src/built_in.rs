@@ -94,6 +94,11 @@ const PARTS: [Part; 8] = [
     },
 ];
 
+/// The resources that are part of every installation, by id.
+pub fn built_in_resources() -> impl Iterator<Item = String> {
+    PARTS.iter().map(|part| format!("countersign-{}", part.id))
+}
+
 fn resource(part: &Part, host: &str) -> Result<Resource, NameError> {
     let rules = |route: &&str| ActionRule {
         methods: CHANGES.map(str::to_owned).to_vec(),

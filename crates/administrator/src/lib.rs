@@ -65,7 +65,7 @@ pub use ask::{
     Door, Gaps, Holder, MatrixRow, Members, NetworkCondition, Ownerless, Provenance, Reach, RequestCondition, Reversal,
     Tick, Under, WhatCan, WhoCan, Why, WhyError,
 };
-pub use built_in::{AUDITORS, ENFORCEMENT_POINTS, LOCAL_OPERATOR, OWNERS};
+pub use built_in::{AUDITORS, ENFORCEMENT_POINTS, LOCAL_OPERATOR, OWNERS, built_in_resources};
 pub use clock::SystemClock;
 pub use devices::{DeviceError, EnrolledDevice};
 pub use federated::FederatedStart;

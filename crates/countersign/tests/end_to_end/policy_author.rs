@@ -180,6 +180,7 @@ fn lint_and_fmt_find_and_mend() {
         says(&arguments, code)
     };
     let said = lint(&[], 0);
+    assert!(!said.contains("countersign.cedar"), "what is built in has a name: {said}");
     assert!(said.contains("extra.cedar:1: warning[review-overdue]: extra: its review was due on 2026-01-31"), "{said}");
     assert!(said.contains("warning[unknown-entity]: extra: the configuration has no group \"stuff\""), "{said}");
     assert!(lint(&["--deny", "warnings", "--format", "github"], 1).contains("::warning file="));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context as _;
-use countersign_administrator::{AUDITORS, LOCAL_OPERATOR, OWNERS};
+use countersign_administrator::{AUDITORS, ENFORCEMENT_POINTS, LOCAL_OPERATOR, OWNERS, built_in_resources};
 use countersign_model::{SubjectKind, Timestamp};
 use countersign_policy::{EVERYONE, Finding, KnownNames, Severity};
 use serde_json::json;
@@ -96,9 +96,9 @@ fn names(configuration: &Configuration) -> KnownNames {
     };
     let built_in = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let groups = inventory.groups.iter().map(|group| group.id.to_string());
-    put("Group", groups.chain(built_in(&[OWNERS, AUDITORS, EVERYONE])).collect());
-    let parts = ["sign-in", "device", "portal", "console", "api", "ledger"].map(|part| format!("countersign-{part}"));
-    put("Resource", inventory.resources.iter().map(|resource| resource.id.to_string()).chain(parts).collect());
+    put("Group", groups.chain(built_in(&[OWNERS, AUDITORS, ENFORCEMENT_POINTS, EVERYONE])).collect());
+    let resources = inventory.resources.iter().map(|resource| resource.id.to_string());
+    put("Resource", resources.chain(built_in_resources()).collect());
     put("Segment", inventory.segments.iter().map(|segment| segment.id.to_string()).collect());
     put("Zone", configuration.zones.keys().map(ToString::to_string).chain(built_in(&["loopback"])).collect());
     for (kind, name) in
