@@ -78,6 +78,7 @@ async fn revoke() {
         upstream: Upstream::Internal { part: "none".to_owned() },
         rules: Vec::new(),
         entitled: Entitled::default(),
+        observe_until: None,
     };
     let id = device.id.clone();
     let facts = vec![signal(SignalKind::DevicePut { device }), signal(SignalKind::ResourcePut { resource })];

@@ -310,6 +310,7 @@ pub(crate) fn decision_entry(
         lease,
         supersedes,
         shown: None,
+        observed: None,
     }
 }
 

@@ -128,6 +128,7 @@ fn resource(part: &Part, host: &str) -> Result<Resource, NameError> {
         upstream: Upstream::Internal { part: part.id.to_owned() },
         rules: part.routes.iter().filter(|_| part.administered).map(rules).collect(),
         entitled,
+        observe_until: None,
     })
 }
 

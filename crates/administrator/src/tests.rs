@@ -105,6 +105,7 @@ fn resource(name: &str, tier: Tier) -> Resource {
         upstream: Upstream::Origin { url: "http://127.0.0.1:1".to_owned(), ca: None, preserve_host: false },
         rules: Vec::new(),
         entitled: Entitled { writers: vec![staff()], ..Entitled::default() },
+        observe_until: None,
     }
 }
 

@@ -554,6 +554,7 @@ impl Meaning<'_> {
                 },
                 rules: resource.rules,
                 entitled,
+                observe_until: resource.observe_until.map(|until| until.value),
                 id: id.value,
             });
         }

@@ -190,6 +190,7 @@ fn the_longest_prefix_wins_and_hosts_are_apart() {
             routes: routes.iter().map(route).collect(),
             upstream: Upstream::Internal { part: "x".to_owned() },
             rules: vec![],
+            observe_until: None,
         })
     };
     let root = resource("root", &[("a", "/"), ("b", "/only")]);

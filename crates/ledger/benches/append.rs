@@ -81,6 +81,7 @@ fn decision(n: u64) -> Entry {
         lease: Some(LeaseId::from_random(n.into())),
         supersedes: None,
         shown: Some(ShownPair { subject: ShownId::from_random(n.into()), resource: ShownId::from_random(7) }),
+        observed: None,
     };
     Entry { at, body: EntryBody::Decision(Box::new(entry)) }
 }

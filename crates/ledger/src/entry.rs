@@ -5,8 +5,8 @@
 use std::net::IpAddr;
 
 use countersign_model::{
-    Action, Circumstances, Decision, DecisionId, DeviceId, EnforcementPoint, LeaseId, Methods, PolicyId, Proof, Proofs,
-    Question, ResourceId, SessionId, Shown, ShownId, Signal, SubjectId, Timestamp,
+    Action, Circumstances, Decision, DecisionId, DeviceId, EnforcementPoint, LeaseId, Methods, Observed, PolicyId,
+    Proof, Proofs, Question, ResourceId, SessionId, Shown, ShownId, Signal, SubjectId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -118,6 +118,9 @@ pub struct DecisionEntry {
     /// What the policies were shown beside the question; absent where none was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<ShownPair>,
+    /// What was decided and not enforced, where observe mode made a difference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Box<Observed>>,
 }
 
 /// Two [`EntryBody::Shown`], by content.

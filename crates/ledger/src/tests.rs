@@ -86,6 +86,7 @@ fn decision(n: u64) -> Entry {
         lease: None,
         supersedes: None,
         shown: None,
+        observed: None,
     };
     Entry { at: at(n), body: EntryBody::Decision(Box::new(entry)) }
 }

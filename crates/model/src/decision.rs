@@ -62,6 +62,33 @@ pub struct Challenge {
     pub remedy: Remedy,
 }
 
+/// What was decided and not enforced: the other decision, beside the one that counts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Observed {
+    pub because: ObservedBecause,
+    /// As if every policy and the resource were enforced.
+    pub decision: Decision,
+}
+
+/// What is not enforced.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObservedBecause {
+    /// The resource is in observe mode, and that alone lets it through.
+    Resource,
+    /// Some policies are in observe mode.
+    Policies,
+}
+
+impl ObservedBecause {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Resource => "resource",
+            Self::Policies => "policies",
+        }
+    }
+}
+
 /// Why a request is denied. The first five never reach a policy.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -94,6 +121,13 @@ impl DenialCause {
             Self::Forbidden => "forbidden",
             Self::ForbidFailed => "forbid-failed",
         }
+    }
+}
+
+impl DenialCause {
+    /// Whether the policies denied, and not what goes before them or a policy that is broken.
+    pub const fn is_of_policy(self) -> bool {
+        matches!(self, Self::NoPermit | Self::Forbidden)
     }
 }
 

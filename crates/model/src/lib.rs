@@ -23,8 +23,8 @@ pub use circumstances::{
     GrantCircumstances, HttpCircumstances, Methods, NetworkCircumstances, Question, TimeCircumstances,
 };
 pub use decision::{
-    Allowance, Challenge, Decision, Denial, DenialCause, FactRead, Need, PolicyFault, PolicyReference, PolicyRole,
-    Reasons, Remedy,
+    Allowance, Challenge, Decision, Denial, DenialCause, FactRead, Need, Observed, ObservedBecause, PolicyFault,
+    PolicyReference, PolicyRole, Reasons, Remedy,
 };
 pub use device::{
     Assessment, Device, DeviceState, Finding, Posture, PostureAspect, PostureRequirement, PostureRequirements,
@@ -37,7 +37,7 @@ pub use id::{
 };
 pub use proof::{Proof, ProofResult, Proofs};
 pub use request::{AccessRequest, Credential, CredentialSecret, DeviceEvidence, EnforcementPoint, HttpRequestFacts};
-pub use resource::{Entitled, Resource, ResourceKind, Segment, Tier, Upstream};
+pub use resource::{Entitled, LONGEST_OBSERVATION, Resource, ResourceKind, Segment, Tier, Upstream};
 pub use route::{ActionRule, PathPattern, Route};
 pub use shown::{Shown, ShownResource, ShownSubject};
 pub use signal::{Signal, SignalKind};

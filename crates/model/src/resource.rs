@@ -1,10 +1,11 @@
 //! What a subject asks for.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActionRule, GroupId, ResourceId, Route, SegmentId, Source, SubjectId};
+use crate::{ActionRule, GroupId, ResourceId, Route, SegmentId, Source, SubjectId, Timestamp};
 
 /// How sensitive a resource is (PO-2). Ordered: a crown jewel is the greatest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -73,6 +74,20 @@ pub struct Resource {
     /// Who may use it at all, by group. Under which circumstances is the policies' business.
     #[serde(default)]
     pub entitled: Entitled,
+    /// Until then its requests are decided and recorded, and what policies would deny is let through. Countersign's own
+    /// parts have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observe_until: Option<Timestamp>,
+}
+
+/// Whoever puts a resource into observe mode says when that ends, and that is no later than this from now.
+pub const LONGEST_OBSERVATION: Duration = Duration::from_secs(90 * 24 * 3600);
+
+impl Resource {
+    /// Until when it is in observe mode, where it is at `now`.
+    pub fn observed_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.observe_until.filter(|until| self.kind != ResourceKind::Countersign && now < *until)
+    }
 }
 
 /// The groups entitled to a resource. Nobody, by default; the group `everyone` has every human in it.

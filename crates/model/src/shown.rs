@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Entitled, GroupId, ResourceId, ResourceKind, SegmentId, SubjectId, Tier};
+use crate::{Entitled, GroupId, ResourceId, ResourceKind, SegmentId, SubjectId, Tier, Timestamp};
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -31,4 +31,7 @@ pub struct ShownResource {
     pub owner: Option<SubjectId>,
     /// Each sorted.
     pub entitled: Entitled,
+    /// Until when it is not enforced: no policy can see it, and it is part of what is decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observe_until: Option<Timestamp>,
 }

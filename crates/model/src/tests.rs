@@ -125,6 +125,7 @@ fn rules_come_before_methods() {
         upstream: Upstream::Internal { part: "x".into() },
         rules: vec![rule(&["POST"], "/search", ActionClass::Read), rule(&[], "/admin/*", ActionClass::Administer)],
         entitled: Entitled::default(),
+        observe_until: None,
     };
     let check = |method: &str, path: &str, upgrade: bool, expect: ActionClass| {
         assert_eq!(resource.http_action(method, path, upgrade).class, expect, "{method} {path} {upgrade}");

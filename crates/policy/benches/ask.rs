@@ -82,6 +82,7 @@ fn application(symbols: &Symbols, number: usize) -> Record {
             writers: teams(number + 1, 1 + number % 5),
             administrators: teams(number + 2, 1),
         },
+        observe_until: None,
     };
     Record::resource(symbols, &resource)
 }

@@ -78,6 +78,7 @@ fn resource(tier: Tier) -> Resource {
         upstream: Upstream::Internal { part: String::new() },
         rules: Vec::new(),
         entitled: Entitled { readers: vec![GroupId::new("everyone").unwrap()], ..Entitled::default() },
+        observe_until: None,
     }
 }
 

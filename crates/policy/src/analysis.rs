@@ -53,11 +53,11 @@ impl Analysis {
         analysis
     }
 
-    pub(crate) fn add(&mut self, other: Self) {
-        self.zones.extend(other.zones);
-        self.groups.extend(other.groups);
-        self.ages.extend(other.ages);
-        self.instants.extend(other.instants);
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.zones.extend(other.zones.iter().cloned());
+        self.groups.extend(&other.groups);
+        self.ages.extend(&other.ages);
+        self.instants.extend(&other.instants);
         self.hours |= other.hours;
         self.continuous |= other.continuous;
     }

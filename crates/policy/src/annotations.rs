@@ -7,6 +7,7 @@ use cedar_policy_core::ast;
 use countersign_model::{Name, PolicyId, Timestamp};
 
 use crate::diagnostics::{Diagnostic, Severity, Source};
+use crate::set::Mode;
 
 type Span = (usize, usize);
 
@@ -79,6 +80,17 @@ impl<'a> Annotations<'a> {
             .map(|name| name.to_string())
             .map_err(|error| self.mistake(format!("{text:?} cannot be an @owner: {error}"), None, span))
             .ok()
+    }
+
+    /// Without one it is enforced.
+    pub(crate) fn mode(&mut self) -> Option<Mode> {
+        let Some((text, span)) = self.texts.get("mode").cloned() else { return Some(Mode::Enforce) };
+        let mode = Mode::ALL.into_iter().find(|mode| mode.name() == text);
+        if mode.is_none() {
+            let help = "@mode(\"observe\") records what the policy would do and enforces nothing; leave @mode out to enforce it";
+            self.mistake(format!("{text:?} is no mode"), Some(help), span);
+        }
+        mode
     }
 
     pub(crate) fn review_by(&mut self, why: &str) -> Option<Timestamp> {

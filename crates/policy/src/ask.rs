@@ -166,7 +166,8 @@ impl Profile {
 }
 
 impl PolicySet {
-    /// Whether `asker` is allowed what is `wanted`: the same decision as [`PolicySet::decide`] makes, without reasons.
+    /// Whether `asker` is allowed what is `wanted`: the same decision as [`PolicySet::decide`] makes, without reasons. That a
+    /// resource is in observe mode allows nothing by policy.
     pub fn allows(&self, asker: &Asker<'_>, wanted: &Wanted<'_>, situation: &Situation) -> bool {
         let Shape::Subject(subject) = &asker.record.0 else { return false };
         let circumstances = situation.of(asker, Profile::of(self, subject), wanted.http.as_ref());
@@ -176,7 +177,7 @@ impl PolicySet {
     fn allowed(&self, subject: &SubjectRecord, wanted: &Wanted<'_>, circumstances: &Circumstances) -> bool {
         let Shape::Resource(resource) = &wanted.record.0 else { return false };
         let view = View { subject, resource, circumstances, session: None, symbols: &self.symbols };
-        self.outcome(&view, wanted.action).verdict() == Verdict::Allow
+        self.engine().outcome(&view, wanted.action).verdict() == Verdict::Allow
     }
 
     /// Whether it may matter which device is asked from, beside the state that it is in.

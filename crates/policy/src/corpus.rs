@@ -283,7 +283,7 @@ fn decide(
         resource: resource.entity_type().clone(),
     };
     let mut paths = Paths::default();
-    let all = policies.iter().copied();
+    let all = (0..).zip(policies.iter().copied());
     let plan = Plan::build(all, &environment, symbols, &mut paths, &mut Compiled::default());
     let world = World::new(principal, resource, request, entities, symbols, &paths);
     let evaluator = Evaluator::new(request.clone(), entities, Extensions::all_available());

@@ -14,8 +14,7 @@ use crate::cedar::Case;
 use crate::facts::{Fact, Facts, View};
 use crate::plan::Number;
 use crate::records::{Shape, Slice};
-use crate::set::PolicySet;
-use crate::trial::Effect;
+use crate::set::{Effective, PolicySet};
 
 type Numbers = SmallVec<[Number; 16]>;
 
@@ -27,7 +26,7 @@ pub(crate) struct Outcome {
     /// Permits whose scope held and whose condition did not.
     missed: Numbers,
     faults: Vec<(Number, String)>,
-    forbid_failed: bool,
+    pub(crate) forbid_failed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,37 +64,41 @@ impl Outcome {
     }
 }
 
+/// The policies that count, at work: those that are enforced, or all of them as if they were.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Engine<'s> {
+    pub(crate) set: &'s PolicySet,
+    pub(crate) by: &'s Effective,
+}
+
+/// Who answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Means {
+    Plan,
+    /// Cedar's own `Authorizer`, some hundred times slower: what live decisions and the tests are held against. Only the
+    /// search for a remedy uses the plan.
+    Authorizer,
+}
+
 impl PolicySet {
-    /// Decides one question on one slice of the world, by the compiled plan.
+    /// Decides one question on one slice of the world, by the compiled plan of what is enforced. Whether the resource is
+    /// in observe mode is not looked at: [`judge`](Self::judge) does.
     pub fn decide(&self, slice: &Slice<'_>, question: &Question) -> Decision {
-        self.decide_with(slice, question, |view| self.outcome(view, question.action))
+        self.engine().decide(slice, question, Means::Plan)
     }
 
-    /// The same decision by Cedar's own `Authorizer`, some hundred times slower: what live decisions and the tests are
-    /// held against. Only the search for a remedy uses the plan.
+    /// The same decision by Cedar's own `Authorizer`.
     pub fn decide_by_reference(&self, slice: &Slice<'_>, question: &Question) -> Decision {
-        self.decide_with(slice, question, |view| self.reference_outcome(view, question.action))
+        self.engine().decide(slice, question, Means::Authorizer)
     }
 
-    /// Which of the three [`decide`](Self::decide) answers, without reasons, and without looking further for a remedy than
-    /// tells a challenge from a deny: for deciding millions of questions again.
-    pub fn effect(
-        &self,
-        slice: &Slice<'_>,
-        action: Action,
-        session: Option<SessionId>,
-        circumstances: &Circumstances,
-    ) -> Effect {
-        let Some(view) = self.view(slice, session, circumstances) else { return Effect::Deny };
-        match self.outcome(&view, action).verdict() {
-            Verdict::Allow => Effect::Allow,
-            Verdict::Deny(cause) if self.mends_at_once(&view, action, cause) => Effect::Challenge,
-            Verdict::Deny(_) => Effect::Deny,
-        }
+    /// What decides.
+    pub(crate) const fn engine(&self) -> Engine<'_> {
+        Engine { set: self, by: &self.enforced }
     }
 
     /// `None` where the records are not a subject and a resource.
-    fn view<'a>(
+    pub(crate) fn view<'a>(
         &'a self,
         slice: &Slice<'a>,
         session: Option<SessionId>,
@@ -107,22 +110,32 @@ impl PolicySet {
         Some(View { subject, resource, circumstances, session, symbols: &self.symbols })
     }
 
-    fn decide_with(&self, slice: &Slice<'_>, question: &Question, outcome: impl Fn(&View<'_>) -> Outcome) -> Decision {
-        let Some(view) = self.view(slice, question.session, &question.circumstances) else {
+    pub(crate) fn forbids(&self, number: Number) -> bool {
+        self.info(number).is_none_or(|info| info.role == PolicyRole::Forbid)
+    }
+}
+
+impl Engine<'_> {
+    pub(crate) fn decide(&self, slice: &Slice<'_>, question: &Question, means: Means) -> Decision {
+        let Some(view) = self.set.view(slice, question.session, &question.circumstances) else {
             return Decision::Deny(Denial {
                 cause: DenialCause::Unavailable,
                 reasons: Reasons::default(),
                 remedy: None,
             });
         };
-        let outcome = outcome(&view).sort();
+        let outcome = match means {
+            Means::Plan => self.outcome(&view, question.action),
+            Means::Authorizer => self.reference_outcome(&view, question.action),
+        };
+        let outcome = outcome.sort();
         match outcome.verdict() {
             Verdict::Allow => Decision::Allow(Allowance {
                 reasons: self.reasons(&view, &outcome, &outcome.permits, &outcome.permits),
             }),
             Verdict::Deny(cause) => {
-                let failed: Numbers =
-                    outcome.faults.iter().map(|(number, _)| *number).filter(|number| self.forbids(*number)).collect();
+                let forbids = |number: &Number| self.set.forbids(*number);
+                let failed: Numbers = outcome.faults.iter().map(|(number, _)| *number).filter(forbids).collect();
                 let (determining, looked_at) = match cause {
                     DenialCause::Forbidden => (&outcome.forbids, &outcome.forbids),
                     DenialCause::ForbidFailed => (&failed, &failed),
@@ -137,12 +150,12 @@ impl PolicySet {
 
     pub(crate) fn outcome(&self, view: &View<'_>, action: Action) -> Outcome {
         let mut outcome = Outcome::default();
-        let Some(plan) = self.plan(view.subject.kind, action) else { return outcome };
+        let Some(plan) = self.by.plan(view.subject.kind, action) else { return outcome };
         let case = OnceCell::new();
         plan.run(view, |number, satisfied| {
             let satisfied = satisfied.or_else(|_uncovered| {
                 let case = case.get_or_init(|| Case::new(view, action)).as_ref().map_err(Clone::clone)?;
-                self.policies.get(number as usize).map_or(Ok(false), |policy| case.evaluate(policy))
+                self.set.policies.get(number as usize).map_or(Ok(false), |policy| case.evaluate(policy))
             });
             self.count(&mut outcome, number, satisfied);
         });
@@ -152,12 +165,12 @@ impl PolicySet {
     fn reference_outcome(&self, view: &View<'_>, action: Action) -> Outcome {
         let mut outcome = Outcome::default();
         let number = |id: &str| {
-            let found = self.infos.binary_search_by(|info| info.id.as_str().cmp(id)).ok();
+            let found = self.set.infos.binary_search_by(|info| info.id.as_str().cmp(id)).ok();
             found.and_then(|at| Number::try_from(at).ok())
         };
         match Case::new(view, action) {
             Ok(case) => {
-                let answer = case.authorize(&self.cedar);
+                let answer = case.authorize(&self.by.cedar);
                 for number in answer.reasons.iter().filter_map(|id| number(id)) {
                     self.count(&mut outcome, number, Ok(true));
                 }
@@ -178,7 +191,7 @@ impl PolicySet {
     }
 
     fn count(&self, outcome: &mut Outcome, number: Number, satisfied: Result<bool, String>) {
-        match (satisfied, self.forbids(number)) {
+        match (satisfied, self.set.forbids(number)) {
             (Ok(true), true) => outcome.forbids.push(number),
             (Ok(true), false) => outcome.permits.push(number),
             (Ok(false), true) => {}
@@ -190,14 +203,10 @@ impl PolicySet {
         }
     }
 
-    fn forbids(&self, number: Number) -> bool {
-        self.info(number).is_none_or(|info| info.role == PolicyRole::Forbid)
-    }
-
     fn reasons(&self, view: &View<'_>, outcome: &Outcome, determining: &[Number], looked_at: &[Number]) -> Reasons {
         let mut read: SmallVec<[Fact; 16]> = SmallVec::new();
         for number in looked_at {
-            for fact in self.reads.get(*number as usize).into_iter().flatten() {
+            for fact in self.set.reads.get(*number as usize).into_iter().flatten() {
                 if !read.contains(fact) {
                     read.push(*fact);
                 }
@@ -212,12 +221,12 @@ impl PolicySet {
             },
         };
         Reasons {
-            determining: determining.iter().filter_map(|number| self.reference(*number)).collect(),
+            determining: determining.iter().filter_map(|number| self.set.reference(*number)).collect(),
             faults: outcome
                 .faults
                 .iter()
                 .filter_map(|(number, message)| {
-                    Some(PolicyFault { policy: self.reference(*number)?, message: message.clone() })
+                    Some(PolicyFault { policy: self.set.reference(*number)?, message: message.clone() })
                 })
                 .collect(),
             facts: read.into_iter().map(show).collect(),

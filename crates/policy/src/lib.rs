@@ -4,7 +4,8 @@
 //! The main path of one decision: [`PolicySet::decide`] (`decide.rs`) runs the plan for this kind of subject and this
 //! action (`plan.rs`), whose conditions were compiled (`compile.rs`) from the validated policies (`load.rs`) and are
 //! evaluated on interned records (`facts.rs`, `evaluate.rs`); what the plan does not cover is left to Cedar's own
-//! evaluator (`cedar.rs`). After a deny, `remedy.rs` looks for what would change it.
+//! evaluator (`cedar.rs`). After a deny, `remedy.rs` looks for what would change it. [`PolicySet::judge`] (`observe.rs`) is the
+//! same with observe mode, and what counts live.
 //!
 //! For whoever writes policies: tests (`trial.rs`), what they cover (`coverage.rs`), the access matrix (`matrix.rs`), lint
 //! (`lint.rs`), one form for all files (`format.rs`), and guardrails as they are written (`guardrail.rs`; they are proven
@@ -27,6 +28,7 @@ mod guardrail;
 mod lint;
 mod load;
 mod matrix;
+mod observe;
 mod plan;
 mod records;
 mod remedy;
@@ -41,8 +43,9 @@ pub use format::format;
 pub use guardrail::{Claim, GUARDRAILS, Guardrail, NEVER_ERRORS};
 pub use lint::{Finding, KnownNames, RULES, lint};
 pub use matrix::{Change, Matrix};
+pub use observe::Judged;
 pub use records::{Record, Slice};
-pub use set::{PolicyInfo, PolicySet, TimeDependence};
+pub use set::{Mode, PolicyInfo, PolicySet, TimeDependence};
 pub use symbols::Symbols;
 pub use trial::{Considered, Effect, Expectation, NEEDS, Trial, need_name, remedy};
 

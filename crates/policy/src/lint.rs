@@ -19,7 +19,7 @@ use crate::diagnostics::{Diagnostic, Severity, SourceFile};
 use crate::evaluate::Code;
 use crate::facts::ProductLayout;
 use crate::load::environments;
-use crate::set::{PolicyInfo, PolicySet};
+use crate::set::{Mode, PolicyInfo, PolicySet};
 use crate::symbols::Symbols;
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -35,7 +35,7 @@ pub struct Finding {
 }
 
 /// Every rule, and what it finds.
-pub const RULES: [(&str, &str); 12] = [
+pub const RULES: [(&str, &str); 13] = [
     ("invalid", "the set does not load"),
     ("missing-annotation", "a policy without @id, @owner or @review_by, or a forbid without @remedy"),
     ("never-applies", "no request of the schema can ever satisfy the policy"),
@@ -47,6 +47,7 @@ pub const RULES: [(&str, &str); 12] = [
     ("always-true", "a condition that is true for every request that the policy applies to"),
     ("always-false", "a condition that is false for every request that the policy applies to"),
     ("review-overdue", "@review_by has passed"),
+    ("observed", "a policy in observe mode, which enforces nothing"),
     ("unknown-entity", "a group, resource, segment, subject or zone that the configuration does not have"),
 ];
 
@@ -138,6 +139,11 @@ impl Lint<'_> {
                 let help = format!("{} looks at it again and sets @review_by anew", subject.info.owner);
                 self.say(subject.info, subject.info.line, "review-overdue", message, Some(help));
             }
+            if subject.info.mode == Mode::Observe {
+                let help = Some("take @mode away once what it would change is what it should".to_owned());
+                let message = "is in observe mode: it enforces nothing".to_owned();
+                self.say(subject.info, subject.info.line, "observed", message, help);
+            }
             if let Some(known) = known {
                 self.names(subject, known);
             }
@@ -196,7 +202,9 @@ impl Lint<'_> {
     }
 
     fn compare(&mut self, subject: &Subject<'_>, all: &[Subject<'_>]) {
-        for other in all.iter().filter(|other| other.info.id != subject.info.id && other.covers(subject)) {
+        // One that enforces nothing takes nothing from one that does.
+        let counts = |other: &Subject<'_>| other.info.mode <= subject.info.mode && other.info.id != subject.info.id;
+        for other in all.iter().filter(|other| counts(other) && other.covers(subject)) {
             let place = format!("{} ({}:{})", other.info.id, other.info.file.display(), other.info.line);
             match (subject.info.role, other.info.role) {
                 (PolicyRole::Permit, PolicyRole::Forbid) => {
@@ -204,7 +212,7 @@ impl Lint<'_> {
                     self.say(subject.info, subject.info.line, "unreachable", message, None);
                 }
                 (PolicyRole::Forbid, PolicyRole::Permit) => {}
-                _ if subject.covers(other) => {
+                _ if subject.info.mode == other.info.mode && subject.covers(other) => {
                     if other.info.id < subject.info.id {
                         let message = format!("says the same as {place}");
                         self.say(subject.info, subject.info.line, "duplicate-policy", message, None);

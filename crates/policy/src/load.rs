@@ -18,8 +18,8 @@ use crate::compile::Environment;
 use crate::diagnostics::{Diagnostic, Diagnostics, Severity, Source, SourceFile};
 use crate::facts::{Fact, ProductLayout};
 use crate::guardrail;
-use crate::plan::{Compiled, Plan};
-use crate::set::{PolicyInfo, PolicySet};
+use crate::plan::{Compiled, Number, Plan};
+use crate::set::{Effective, Mode, PolicyInfo, PolicySet};
 use crate::symbols::Symbols;
 
 /// No policy looks further than the attributes of the principal, the resource and the entities in the context, which is
@@ -29,7 +29,7 @@ const LEVEL: u32 = 1;
 /// Conditions are walked by recursion, in Cedar too, and the stack has an end.
 const DEPTH: usize = 100;
 
-const ANNOTATIONS: [&str; 5] = ["id", "owner", "review_by", "remedy", "description"];
+const ANNOTATIONS: [&str; 6] = ["id", "owner", "review_by", "remedy", "description", "mode"];
 
 /// A policy that has been read, with what its annotations say.
 struct Read {
@@ -52,6 +52,7 @@ struct Annotated {
     review_by: Timestamp,
     remedy: Option<String>,
     description: Option<String>,
+    mode: Mode,
 }
 
 impl PolicySet {
@@ -74,33 +75,37 @@ impl PolicySet {
         }
         refuse_duplicates(&mut policies, &mut found);
         policies.sort_by(|a, b| a.policy.id().cmp(b.policy.id()));
-        let mut cedar = ast::PolicySet::new();
         for read in &policies {
-            if let Err(error) = cedar.add(read.policy.clone()) {
-                let head = Some(head(&read.source.text, read.span.0));
-                found.push(read.source.diagnostic(Severity::Error, error.to_string(), None, head));
-            }
             validate(&read.policy, &read.source, read.span, schema, &mut found);
         }
         let guardrails = guardrail::load(&of_guardrails, symbols, &mut found);
-        let mut analysis = Analysis::default();
-        let mut reads = Vec::new();
+        let mut analyses = Vec::new();
         for read in &policies {
             let mut one = Analysis::of(&read.policy, symbols);
             for mistake in one.mistakes.drain(..) {
                 found.push(read.source.diagnostic(Severity::Error, mistake.message, mistake.help, mistake.span));
             }
-            reads.push(std::mem::take(&mut one.reads));
-            analysis.add(one);
+            analyses.push(one);
         }
         found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         if found.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
             return Err(Diagnostics { all: found });
         }
-        let plans = compile(&policies, schema, symbols).map_err(|message| {
+        let fault = |message: String| {
             let source = Source::new(&PathBuf::from("schema.cedarschema"), crate::SCHEMA);
             Diagnostics { all: vec![source.diagnostic(Severity::Error, message, None, None)] }
-        })?;
+        };
+        let mut compiled = Compiled::default();
+        let mut effective = |counts: &dyn Fn(&Read) -> bool| {
+            let all = (0..).zip(policies.iter().zip(&analyses)).filter(|(_, (read, _))| counts(read));
+            Effective::of(&all.collect::<Vec<_>>(), schema, symbols, &mut compiled).map_err(fault)
+        };
+        let enforced = effective(&|read| read.mode() == Mode::Enforce)?;
+        let all = match policies.iter().all(|read| read.mode() == Mode::Enforce) {
+            true => None,
+            false => Some(Box::new(effective(&|_| true)?)),
+        };
+        let plans = &all.as_deref().unwrap_or(&enforced).plans;
         let uncovered: BTreeSet<_> = plans.iter().flat_map(Plan::uncovered).collect();
         let mut infos = Vec::new();
         for (read, number) in policies.iter().zip(0..) {
@@ -114,19 +119,11 @@ impl PolicySet {
             infos,
             warnings: found,
             sources: files,
-            time: analysis.time(),
-            zones: analysis.zones,
-            groups: analysis.groups.into_iter().collect(),
-            read_somewhere: Fact::ALL
-                .iter()
-                .copied()
-                .filter(|fact| reads.iter().flatten().any(|read| read == fact))
-                .collect(),
-            reads,
+            reads: analyses.into_iter().map(|analysis| analysis.reads).collect(),
             symbols: Arc::clone(symbols),
-            plans,
             policies: policies.into_iter().map(|read| read.policy).collect(),
-            cedar,
+            enforced,
+            all,
         })
     }
 }
@@ -196,12 +193,14 @@ fn annotations(policy: &ast::Policy, source: &Source, start: usize, found: &mut 
             .map(|remedy| Some(remedy.0)),
         ast::Effect::Permit => Some(annotations.text("remedy")),
     };
+    let mode = annotations.mode();
     Some(Annotated {
         id: id?,
         owner: owner?,
         review_by: review_by?,
         remedy: remedy?,
         description: annotations.text("description"),
+        mode: mode?,
     })
 }
 
@@ -256,13 +255,33 @@ pub(crate) fn validate(
     result.validation_warnings().for_each(|warning| report(Severity::Warning, warning));
 }
 
-fn compile(policies: &[Read], schema: &ValidatorSchema, symbols: &Symbols) -> Result<Vec<Plan>, String> {
-    let mut compiled = Compiled::default();
-    let plan = |environment| {
-        let all = policies.iter().map(|read| &read.policy);
-        Plan::build(all, &environment, symbols, &mut ProductLayout, &mut compiled)
-    };
-    Ok(environments(schema)?.into_iter().map(plan).collect())
+impl Effective {
+    fn of(
+        policies: &[(Number, (&Read, &Analysis))],
+        schema: &ValidatorSchema,
+        symbols: &Symbols,
+        compiled: &mut Compiled,
+    ) -> Result<Self, String> {
+        let mut analysis = Analysis::default();
+        let mut cedar = ast::PolicySet::new();
+        for (_, (read, one)) in policies {
+            analysis.add(one);
+            cedar.add(read.policy.clone()).map_err(|error| error.to_string())?;
+        }
+        let plan = |environment| {
+            let all = policies.iter().map(|(number, (read, _))| (*number, &read.policy));
+            Plan::build(all, &environment, symbols, &mut ProductLayout, compiled)
+        };
+        let read = |fact: &Fact| policies.iter().any(|(_, (_, one))| one.reads.contains(fact));
+        Ok(Self {
+            plans: environments(schema)?.into_iter().map(plan).collect(),
+            time: analysis.time(),
+            zones: analysis.zones,
+            groups: analysis.groups.into_iter().collect(),
+            read_somewhere: Fact::ALL.iter().copied().filter(read).collect(),
+            cedar,
+        })
+    }
 }
 
 /// Every kind of request, in the order of `SubjectKind::ALL` and `Action::all`.
@@ -290,6 +309,11 @@ pub(crate) fn environments(schema: &ValidatorSchema) -> Result<Vec<Environment>,
 }
 
 impl Read {
+    /// One that cannot be loaded has none, and is never asked.
+    fn mode(&self) -> Mode {
+        self.annotations.as_ref().map_or(Mode::Enforce, |annotated| annotated.mode)
+    }
+
     fn info(&self, compiled: bool) -> Option<PolicyInfo> {
         let annotated = self.annotations.as_ref()?;
         Some(PolicyInfo {
@@ -298,6 +322,7 @@ impl Read {
                 ast::Effect::Permit => PolicyRole::Permit,
                 ast::Effect::Forbid => PolicyRole::Forbid,
             },
+            mode: annotated.mode,
             owner: annotated.owner.clone(),
             review_by: annotated.review_by,
             remedy: annotated.remedy.clone(),

@@ -73,9 +73,9 @@ impl Hasher for SymbolHasher {
 pub(crate) struct Compiled(HashMap<(Number, ast::EntityType, ast::EntityType, Option<ast::EntityUID>), Condition>);
 
 impl Plan {
-    /// `policies` are the whole set; what cannot apply to `environment` is left out.
+    /// `policies` are those that count, by number; what cannot apply to `environment` is left out.
     pub(crate) fn build<'p>(
-        policies: impl IntoIterator<Item = &'p ast::Policy>,
+        policies: impl IntoIterator<Item = (Number, &'p ast::Policy)>,
         environment: &Environment,
         symbols: &Symbols,
         layout: &mut impl Layout,
@@ -84,7 +84,7 @@ impl Plan {
         let mut plan = Self::default();
         let mut steps = Vec::new();
         let mut everywhere = Vec::new();
-        for (policy, number) in policies.into_iter().zip(0..) {
+        for (number, policy) in policies {
             let acts = match policy.action_constraint() {
                 ActionConstraint::Any => true,
                 ActionConstraint::Eq(action) => environment.action == **action,

@@ -4,7 +4,7 @@
 
 use countersign_model::{
     Entitled, GroupId, Name, Resource, ResourceId, ResourceKind, SegmentId, Shown, ShownResource, ShownSubject,
-    Subject, SubjectId, SubjectKind, Tier,
+    Subject, SubjectId, SubjectKind, Tier, Timestamp,
 };
 
 use crate::symbols::{Symbol, Symbols};
@@ -41,6 +41,8 @@ pub(crate) struct ResourceRecord {
     pub(crate) readers: Groups,
     pub(crate) writers: Groups,
     pub(crate) administrators: Groups,
+    /// No policy can see it.
+    pub(crate) observe_until: Option<Timestamp>,
 }
 
 /// The groups that a resource names for something.
@@ -128,14 +130,15 @@ impl Record {
     }
 
     pub fn resource(symbols: &Symbols, resource: &Resource) -> Self {
-        let Resource { id, kind, tier, segment, owner, entitled, .. } = resource;
-        Self::of_resource(symbols, id, (*kind, *tier), (segment.as_ref(), owner.as_ref()), entitled)
+        let Resource { id, kind, tier, segment, owner, entitled, observe_until, .. } = resource;
+        let related = (segment.as_ref(), owner.as_ref());
+        Self::of_resource(symbols, id, (*kind, *tier, *observe_until), related, entitled)
     }
 
     fn of_resource(
         symbols: &Symbols,
         id: &ResourceId,
-        (kind, tier): (ResourceKind, Tier),
+        (kind, tier, observe_until): (ResourceKind, Tier, Option<Timestamp>),
         (segment, owner): (Option<&SegmentId>, Option<&SubjectId>),
         entitled: &Entitled,
     ) -> Self {
@@ -148,6 +151,8 @@ impl Record {
             readers: group_set(symbols, &entitled.readers),
             writers: group_set(symbols, &entitled.writers),
             administrators: group_set(symbols, &entitled.administrators),
+            // INVARIANT: no part of Countersign is ever in observe mode, whatever a record says.
+            observe_until: observe_until.filter(|_| kind != ResourceKind::Countersign),
         })))
     }
 
@@ -157,8 +162,9 @@ impl Record {
             Shown::Subject(ShownSubject { id, owner, acts_for, groups }) => {
                 Self::of_subject(symbols, id, (owner.as_ref(), acts_for.as_ref()), groups)
             }
-            Shown::Resource(ShownResource { id, kind, tier, segment, owner, entitled }) => {
-                Self::of_resource(symbols, id, (*kind, *tier), (segment.as_ref(), owner.as_ref()), entitled)
+            Shown::Resource(ShownResource { id, kind, tier, segment, owner, entitled, observe_until }) => {
+                let related = (segment.as_ref(), owner.as_ref());
+                Self::of_resource(symbols, id, (*kind, *tier, *observe_until), related, entitled)
             }
         }
     }
@@ -194,6 +200,7 @@ impl Record {
                     writers: groups(&resource.writers.symbols)?,
                     administrators: groups(&resource.administrators.symbols)?,
                 },
+                observe_until: resource.observe_until,
             }),
         })
     }

@@ -11,11 +11,10 @@ use countersign_model::{
 };
 use std::time::Duration;
 
-use crate::decide::Verdict;
+use crate::decide::{Engine, Verdict};
 use crate::facts::{Fact, View};
 use crate::plan::Number;
 use crate::records::{SubjectRecord, sorted};
-use crate::set::PolicySet;
 
 /// No search looks at more combinations than this: a denial has to stay cheap, however many zones the policies name.
 /// With the starter policies there are fifteen at most.
@@ -54,7 +53,7 @@ impl Step {
     }
 }
 
-impl PolicySet {
+impl Engine<'_> {
     /// The denial, or the challenge that it is when the subject can mend it at once.
     pub(crate) fn with_remedy(
         &self,
@@ -70,7 +69,7 @@ impl PolicySet {
             _ => None,
         };
         let mut advice: Vec<&str> = Vec::new();
-        for text in forbids.iter().filter_map(|number| self.info(*number)?.remedy.as_deref()) {
+        for text in forbids.iter().filter_map(|number| self.set.info(*number)?.remedy.as_deref()) {
             if !advice.contains(&text) {
                 advice.push(text);
             }
@@ -133,7 +132,7 @@ impl PolicySet {
     }
 
     fn read_any(&self, facts: &[Fact]) -> bool {
-        facts.iter().any(|fact| self.read_somewhere.contains(fact))
+        facts.iter().any(|fact| self.by.read_somewhere.contains(fact))
     }
 
     /// Whom an anonymous subject could turn out to be, at best: a human with every group that could help here. Signing
@@ -143,7 +142,7 @@ impl PolicySet {
             return None;
         }
         let mut groups = vec![view.symbols.intern("Group", crate::EVERYONE)];
-        groups.extend_from_slice(&self.groups);
+        groups.extend_from_slice(&self.by.groups);
         for more in [&view.resource.readers, &view.resource.writers, &view.resource.administrators] {
             groups.extend_from_slice(&more.symbols);
         }
@@ -256,6 +255,6 @@ impl PolicySet {
             needs: vec![Need::Network { zone: zone.clone() }],
             change: Change::Zone(zone.clone()),
         };
-        std::iter::once(Step::NOTHING).chain(self.zones.iter().filter(other).map(step)).collect()
+        std::iter::once(Step::NOTHING).chain(self.by.zones.iter().filter(other).map(step)).collect()
     }
 }

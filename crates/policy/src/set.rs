@@ -27,20 +27,49 @@ pub struct PolicySet {
     pub(crate) warnings: Vec<Diagnostic>,
     /// As given, for whoever wants to change them.
     pub(crate) sources: Vec<SourceFile>,
+    /// What each policy reads, by number.
+    pub(crate) reads: Vec<Vec<Fact>>,
+    pub(crate) symbols: Arc<Symbols>,
+    pub(crate) policies: Vec<ast::Policy>,
+    /// What decides.
+    pub(crate) enforced: Effective,
+    /// What would decide if all of it were enforced; absent where all of it is.
+    pub(crate) all: Option<Box<Effective>>,
+}
+
+/// The policies that count in a decision, ready to make it.
+#[derive(Debug)]
+pub(crate) struct Effective {
     pub(crate) time: TimeDependence,
     /// Network zones that some policy asks for.
     pub(crate) zones: BTreeSet<ZoneName>,
     /// Groups that some permit names.
     pub(crate) groups: Box<[Symbol]>,
-    /// What each policy reads, by number.
-    pub(crate) reads: Vec<Vec<Fact>>,
     /// What some policy reads.
     pub(crate) read_somewhere: Vec<Fact>,
-    pub(crate) symbols: Arc<Symbols>,
     /// By kind of subject and by action, in the order of `SubjectKind::ALL` and `Action::all`.
     pub(crate) plans: Vec<Plan>,
-    pub(crate) policies: Vec<ast::Policy>,
     pub(crate) cedar: ast::PolicySet,
+}
+
+/// Whether what a policy says counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Mode {
+    Enforce,
+    /// It is recorded what it would change, and changes nothing.
+    Observe,
+}
+
+impl Mode {
+    pub const ALL: [Self; 2] = [Self::Enforce, Self::Observe];
+
+    /// As `@mode` has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
+        }
+    }
 }
 
 /// One policy as loaded.
@@ -48,6 +77,7 @@ pub struct PolicySet {
 pub struct PolicyInfo {
     pub id: PolicyId,
     pub role: PolicyRole,
+    pub mode: Mode,
     pub owner: String,
     /// The first instant of the day on which it is due for review.
     pub review_by: Timestamp,
@@ -109,9 +139,24 @@ impl PolicySet {
         proofs.guardrails == self.guardrails_hash && self.proven.set(proofs).is_ok()
     }
 
-    /// The policies as Cedar has them, for whoever reasons about all requests.
+    /// The policies that are enforced, as Cedar has them, for whoever reasons about all requests.
     pub fn cedar(&self) -> &ast::PolicySet {
-        &self.cedar
+        &self.enforced.cedar
+    }
+
+    /// Sorted by id: those in observe mode.
+    pub fn observed(&self) -> impl Iterator<Item = &PolicyInfo> {
+        self.infos.iter().filter(|info| info.mode == Mode::Observe)
+    }
+
+    /// As if all of it were enforced, to see what that would do; the hash stays that of what is written.
+    #[must_use]
+    pub fn as_enforced(mut self) -> Self {
+        if let Some(all) = self.all.take() {
+            self.enforced = *all;
+            self.infos.iter_mut().for_each(|info| info.mode = Mode::Enforce);
+        }
+        self
     }
 
     /// The text that it was loaded from, comments and all.
@@ -128,26 +173,27 @@ impl PolicySet {
         &self.symbols
     }
 
+    /// Of what is enforced.
     pub const fn time(&self) -> &TimeDependence {
-        &self.time
+        &self.enforced.time
     }
 
     /// [`TimeDependence::ages`].
     pub fn age_thresholds(&self) -> &[u64] {
-        &self.time.ages
+        &self.enforced.time.ages
     }
 
-    /// Whether no answer depends on what an HTTP request asks for, beyond the action and the resource. Of a policy that
-    /// is left to Cedar nobody knows.
+    /// Whether no answer, nor what is observed, depends on what an HTTP request asks for, beyond the action and the
+    /// resource. Of a policy that is left to Cedar nobody knows.
     pub fn ignores_request(&self) -> bool {
         let request = [Fact::Http, Fact::Method, Fact::Host, Fact::Path];
-        self.infos.iter().all(|info| info.compiled) && !self.read_somewhere.iter().any(|fact| request.contains(fact))
+        self.infos.iter().all(|info| info.compiled)
+            && !self.everything().read_somewhere.iter().any(|fact| request.contains(fact))
     }
 
-    pub(crate) fn plan(&self, kind: SubjectKind, action: Action) -> Option<&Plan> {
-        let kind = SubjectKind::ALL.iter().position(|other| *other == kind)?;
-        let at = Action::all().position(|other| other == action)?;
-        self.plans.get(kind * Action::all().count() + at)
+    /// What would decide if all of it were enforced.
+    pub(crate) fn everything(&self) -> &Effective {
+        self.all.as_deref().unwrap_or(&self.enforced)
     }
 
     pub(crate) fn info(&self, number: Number) -> Option<&PolicyInfo> {
@@ -156,6 +202,14 @@ impl PolicySet {
 
     pub(crate) fn reference(&self, number: Number) -> Option<PolicyReference> {
         self.info(number).map(|info| PolicyReference { id: info.id.clone(), role: info.role })
+    }
+}
+
+impl Effective {
+    pub(crate) fn plan(&self, kind: SubjectKind, action: Action) -> Option<&Plan> {
+        let kind = SubjectKind::ALL.iter().position(|other| *other == kind)?;
+        let at = Action::all().position(|other| other == action)?;
+        self.plans.get(kind * Action::all().count() + at)
     }
 }
 

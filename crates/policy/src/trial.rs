@@ -13,7 +13,7 @@ use crate::conditions::{Node, Walk};
 use crate::facts::View;
 use crate::guardrail::Guardrail;
 use crate::records::{Record, Shape, Slice};
-use crate::set::PolicySet;
+use crate::set::{Mode, PolicySet};
 
 #[derive(Clone, Debug)]
 pub struct Trial {
@@ -71,6 +71,7 @@ pub struct Considered {
     pub role: PolicyRole,
     pub file: PathBuf,
     pub line: usize,
+    pub mode: Mode,
     /// `None` where it could not be evaluated.
     pub holds: Option<bool>,
     /// The innermost conditions that were reached: line, text and what they were.
@@ -185,6 +186,7 @@ impl Trial {
                 role: info.role,
                 file: info.file.clone(),
                 line: info.line,
+                mode: info.mode,
                 holds,
                 conditions,
             });

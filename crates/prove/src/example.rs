@@ -279,6 +279,7 @@ impl<'a> Reading<'a> {
                 writers: self.groups(writers)?,
                 administrators: self.groups(administrators)?,
             },
+            observe_until: None,
         })
     }
 

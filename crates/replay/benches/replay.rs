@@ -63,6 +63,7 @@ fn resource(tier: Tier) -> Shown {
         segment: Some(SegmentId::new("main").unwrap()),
         owner: None,
         entitled: Entitled { writers: vec![GroupId::new("everyone").unwrap()], ..Entitled::default() },
+        observe_until: None,
     })
 }
 
@@ -142,6 +143,7 @@ fn written(directory: &Path, set: &PolicySet, decisions: usize) {
             credential_kind: "session-cookie".to_owned(),
             supersedes: None,
             shown: Some(ShownPair { subject: subject.1, resource: resource.1 }),
+            observed: None,
         };
         put(at, EntryBody::Decision(Box::new(entry)));
     }

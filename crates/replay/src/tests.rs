@@ -83,6 +83,7 @@ fn resource(tier: Tier) -> Shown {
         segment: None,
         owner: None,
         entitled: Entitled { readers: staff(), ..Entitled::default() },
+        observe_until: None,
     })
 }
 
@@ -126,6 +127,7 @@ fn decision(set: &PolicySet, number: u128, name: &str, tier: Tier, risk: u8) -> 
         lease: None,
         supersedes: None,
         shown: Some(ShownPair { subject: shown_id(&subject).unwrap(), resource: shown_id(&resource).unwrap() }),
+        observed: None,
     }
 }
 

@@ -208,6 +208,7 @@ fn inventory_comes_back_as_it_went_in(store: &dyn Store) {
             action: ActionClass::Read,
         }],
         entitled: Entitled { readers: vec![GroupId::new("staff").unwrap()], ..Entitled::default() },
+        observe_until: Some(Timestamp::from_millis(1_800_000_000_123)),
     };
     let segment = Segment {
         id: SegmentId::new("inside").unwrap(),

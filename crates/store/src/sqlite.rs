@@ -20,7 +20,10 @@ use crate::{
 };
 
 /// Appended to, never edited: an applied migration is checked against its text.
-const MIGRATIONS: [(&str, &str); 1] = [("V1__initial", include_str!("../migrations/V1__initial.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("V1__initial", include_str!("../migrations/V1__initial.sql")),
+    ("V2__observe", include_str!("../migrations/V2__observe.sql")),
+];
 
 /// `CSGN`, in the file's header: tells a Countersign store from any other SQLite file.
 const APPLICATION_ID: i32 = 0x4353_474e;

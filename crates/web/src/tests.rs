@@ -316,6 +316,7 @@ impl Stage {
                 upstream: Upstream::Origin { url: "http://127.0.0.1:3000".to_owned(), ca: None, preserve_host: false },
                 rules: Vec::new(),
                 entitled: Entitled { readers: vec![GroupId::new("owners").unwrap()], ..Entitled::default() },
+                observe_until: None,
             };
             self.submit(SignalKind::ResourcePut { resource }).await;
         }

@@ -132,6 +132,7 @@ impl Store for Synthetic {
             upstream: Upstream::Internal { part: "none".to_owned() },
             rules: Vec::new(),
             entitled: Entitled { writers: (0..50).map(group).collect(), ..Entitled::default() },
+            observe_until: None,
         };
         Ok((0..RESOURCES).map(make).collect())
     }

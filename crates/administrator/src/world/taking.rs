@@ -85,6 +85,8 @@ pub(crate) fn taking(view: &View, signal: &Signal, posture: &PostureRequirements
             rest.entitled.readers = common(&former.entitled.readers, &resource.entitled.readers);
             rest.entitled.writers = common(&former.entitled.writers, &resource.entitled.writers);
             rest.entitled.administrators = common(&former.entitled.administrators, &resource.entitled.administrators);
+            // Absent is the earliest: then it is enforced at once.
+            rest.observe_until = former.observe_until.min(resource.observe_until);
             changed(&rest, former)?;
             SignalKind::ResourcePut { resource: rest }
         }

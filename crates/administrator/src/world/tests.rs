@@ -80,6 +80,7 @@ fn resource(number: u8, tier: Tier) -> Resource {
         upstream: Upstream::Internal { part: "none".to_owned() },
         rules: Vec::new(),
         entitled: Entitled::default(),
+        observe_until: None,
     }
 }
 

@@ -68,6 +68,7 @@ pub(crate) fn administrator(directory: &Path, upstream: Upstream, session: [u8; 
         upstream,
         rules: Vec::new(),
         entitled: Entitled { readers: vec![people.clone()], ..Entitled::default() },
+        observe_until: None,
     };
     let group =
         Group { id: people, display_name: "People".to_owned(), member_of: Vec::new(), source: Source::Administrator };

@@ -138,6 +138,7 @@ fn ask(
         upstream: Upstream::Internal { part: resource.to_owned() },
         rules: Vec::new(),
         entitled: Entitled::default(),
+        observe_until: None,
     };
     let question = Question {
         subject: subject.clone(),

@@ -482,6 +482,7 @@ fn resource(id: ResourceId, tier: Tier) -> Described {
             upstream: Upstream::Internal { part: String::new() },
             rules: Vec::new(),
             entitled: Entitled::default(),
+            observe_until: None,
         },
     }
 }

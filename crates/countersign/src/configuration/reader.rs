@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::str::FromStr;
 use std::time::Duration;
 
+use countersign_model::Timestamp;
 use toml_edit::{Item, TableLike, Value};
 
 use super::mistake::{Mistake, nearest};
@@ -189,6 +190,13 @@ where
     T::Err: std::fmt::Display,
 {
     text(item)?.parse().map_err(|error: T::Err| error.to_string())
+}
+
+/// As a date and time of TOML's, or as a text; an offset is needed.
+pub(super) fn instant(item: &Item) -> Result<Timestamp, String> {
+    let written = item.as_datetime().map_or_else(|| text(item), |written| Ok(written.to_string()))?;
+    let help = "write an instant with its offset, such as 2027-03-01T08:00:00Z";
+    written.parse().map_err(|_| format!("{written:?} is no instant: {help}"))
 }
 
 pub(super) fn list<T>(read: impl Fn(&Item) -> Result<T, String>) -> impl Fn(&Item) -> Result<Vec<T>, String> {

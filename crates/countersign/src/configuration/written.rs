@@ -8,11 +8,11 @@ use countersign_administrator::{Network, PolicyApproval};
 use countersign_gateway::AddressRange;
 use countersign_model::{
     ActionClass, ActionRule, GroupId, PathPattern, PostureAspect, PostureRequirement, ResourceId, SegmentId, SubjectId,
-    Tier,
+    Tier, Timestamp,
 };
 
 use super::reader::{
-    Reader, Spanned, address, boolean, bytes, duration, list, number, one_of, parsed, target_bytes, text,
+    Reader, Spanned, address, boolean, bytes, duration, instant, list, number, one_of, parsed, target_bytes, text,
 };
 use crate::proofs::Demand;
 
@@ -163,6 +163,7 @@ pub(super) struct Resource {
     pub(super) readers: Written<Vec<GroupId>>,
     pub(super) writers: Written<Vec<GroupId>>,
     pub(super) administrators: Written<Vec<GroupId>>,
+    pub(super) observe_until: Written<Timestamp>,
 }
 
 impl File {
@@ -399,6 +400,7 @@ impl Resource {
             readers: r.take("readers", list(parsed)),
             writers: r.take("writers", list(parsed)),
             administrators: r.take("administrators", list(parsed)),
+            observe_until: r.take("observe_until", instant),
         };
         r.finish();
         resource

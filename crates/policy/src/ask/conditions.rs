@@ -275,7 +275,7 @@ fn reachable(set: &Part<'_>, situation: &Situation, places: &[(ZoneName, IpAddr)
     let mut from = vec![(elsewhere, None)];
     // Of a policy that does more with zones than ask for one by name, nobody knows which count.
     let any = set.may_read(&[]) || !set.set.infos.iter().all(|info| info.compiled);
-    let zones = places.iter().filter(|(zone, _)| any || set.set.zones.contains(zone));
+    let zones = places.iter().filter(|(zone, _)| any || set.set.enforced.zones.contains(zone));
     from.extend(zones.map(|(zone, address)| (*address, Some(Place::Zone(zone.clone())))));
     from.extend(set.networks().into_iter().map(|range| (range.address, Some(Place::Range(range.to_string())))));
     let encrypted: &[bool] = if set.may_read(&[Fact::Encrypted]) { &[false, true] } else { &[true] };
@@ -486,7 +486,7 @@ impl PolicySet {
                 (circumstances.time.weekday, circumstances.time.hour) = (moment.weekdays.0, moment.hours.0);
                 let found = terrain.walk(&mut circumstances, terrain.proofs(profile), |circumstances| {
                     let view = View { subject, resource, circumstances, session: None, symbols: &self.symbols };
-                    if self.outcome(&view, wanted.action).permitted() {
+                    if self.engine().outcome(&view, wanted.action).permitted() {
                         ControlFlow::Break(())
                     } else {
                         ControlFlow::Continue(())

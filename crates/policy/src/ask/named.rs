@@ -9,7 +9,7 @@ use countersign_model::PolicyRole;
 use super::Of;
 use crate::analysis::{constant, fact};
 use crate::facts::Fact;
-use crate::set::{PolicyInfo, PolicySet};
+use crate::set::{Mode, PolicyInfo, PolicySet};
 use crate::symbols::{Symbol, Symbols};
 use crate::value::{AddressRange, Constant, intern};
 
@@ -25,7 +25,7 @@ pub(super) struct Named {
 impl Named {
     pub(super) fn of(set: &PolicySet) -> Self {
         let mut named = Self::default();
-        for policy in &set.policies {
+        for policy in set.cedar().policies() {
             let place = scope(policy.resource_constraint().as_inner(), &set.symbols);
             for part in policy.condition().subexpressions() {
                 let ExprKind::Lit(Literal::EntityUID(uid)) = part.expr_kind() else { continue };
@@ -97,7 +97,7 @@ impl Part<'_> {
             Of::All => true,
             Of::Permits => role == PolicyRole::Permit,
         };
-        all.filter(move |((_, info), _)| counts(info.role))
+        all.filter(move |((_, info), _)| info.mode == Mode::Enforce && counts(info.role))
             .map(|((policy, info), reads)| (policy, info, reads.as_slice()))
     }
 

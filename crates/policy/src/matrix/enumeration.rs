@@ -62,7 +62,7 @@ struct Named {
 
 impl Named {
     fn of(set: &PolicySet) -> Self {
-        let mut named = Self { zones: set.zones.clone(), ..Self::default() };
+        let mut named = Self { zones: set.everything().zones.clone(), ..Self::default() };
         for policy in &set.policies {
             for part in policy.condition().subexpressions() {
                 match part.expr_kind() {
@@ -239,7 +239,7 @@ fn places(set: &PolicySet, named: &Named) -> Result<Vec<(String, Circumstances)>
         })),
     };
     let healthy = Circumstances { device: Some(device(true, true, 0)?), ..bare.clone() };
-    let reads = |facts: &[Fact]| facts.iter().any(|fact| set.read_somewhere.contains(fact));
+    let reads = |facts: &[Fact]| facts.iter().any(|fact| set.everything().read_somewhere.contains(fact));
     let mut places = vec![("no device".to_owned(), bare.clone())];
     let mut add = |name: String, from: &Circumstances, change: &dyn Fn(&mut Circumstances)| {
         let mut circumstances = from.clone();
@@ -345,5 +345,6 @@ fn resource(id: &str, kind: ResourceKind, tier: Tier, entitled: [&[&str]; 3]) ->
             writers: groups(writers)?,
             administrators: groups(administrators)?,
         },
+        observe_until: None,
     })
 }

@@ -124,6 +124,7 @@ pub(super) fn resource(id: &str, kind: ResourceKind, tier: Tier) -> Resource {
             writers: group("writers"),
             administrators: group("administrators"),
         },
+        observe_until: None,
     }
 }
 

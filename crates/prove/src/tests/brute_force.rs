@@ -46,6 +46,7 @@ fn resource(tier: Tier, writers: &[&str]) -> Resource {
             writers: writers.iter().map(|group| GroupId::new(*group).unwrap()).collect(),
             ..Entitled::default()
         },
+        observe_until: None,
     }
 }
 

@@ -199,8 +199,8 @@ pub(super) fn segments(c: &Connection) -> Read<Vec<Segment>> {
 }
 
 pub(super) fn resources(c: &Connection) -> Read<Vec<Resource>> {
-    let sql = "SELECT id, display_name, kind, tier, segment, owner, source, routes, upstream, rules, entitled
-               FROM resources ORDER BY id";
+    let sql = "SELECT id, display_name, kind, tier, segment, owner, source, routes, upstream, rules, entitled,
+               observe_until FROM resources ORDER BY id";
     all(c, sql, [], |row| {
         Ok(Resource {
             id: parsed::<ResourceId>(row, 0)?,
@@ -214,6 +214,7 @@ pub(super) fn resources(c: &Connection) -> Read<Vec<Resource>> {
             upstream: from_json(row, 8)?,
             rules: from_json(row, 9)?,
             entitled: from_json(row, 10)?,
+            observe_until: maybe_instant(row, 11)?,
         })
     })
 }

@@ -173,13 +173,13 @@ fn put_resource(t: &Transaction<'_>, resource: &Resource) -> Result<(), StoreErr
     run(
         t,
         "INSERT INTO resources (id, display_name, kind, tier, segment, owner, source, routes, upstream, rules,
-         entitled)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         entitled, observe_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (id) DO UPDATE SET
          display_name = excluded.display_name, kind = excluded.kind, tier = excluded.tier,
          segment = excluded.segment, owner = excluded.owner, source = excluded.source,
          routes = excluded.routes, upstream = excluded.upstream, rules = excluded.rules,
-         entitled = excluded.entitled",
+         entitled = excluded.entitled, observe_until = excluded.observe_until",
         params![
             resource.id.as_str(),
             resource.display_name,
@@ -192,6 +192,7 @@ fn put_resource(t: &Transaction<'_>, resource: &Resource) -> Result<(), StoreErr
             json(&resource.upstream)?,
             json(&resource.rules)?,
             json(&resource.entitled)?,
+            resource.observe_until.map(|until| until.millis()),
         ],
     )?;
     Ok(())

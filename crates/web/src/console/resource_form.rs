@@ -1,13 +1,15 @@
 //! Adding a resource, changing one, taking one away, with forms that need no script. What is wrong is said beside what
 //! was typed, all of it at once; what a resource has to be is the administrator's to say.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use countersign_administrator::ActError;
 use countersign_model::{
     ActionClass, ActionRule, Entitled, GroupId, PathPattern, Resource, ResourceId, ResourceKind, Route, Source, Tier,
-    Upstream,
+    Timestamp, Upstream,
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -39,7 +41,16 @@ pub(super) struct Typed {
     administrators: String,
     /// One in a line: methods, path, what it counts as.
     rules: String,
+    /// `keep`, days from now, or nothing: enforced.
+    observe: String,
 }
+
+/// For how long observe mode can be chosen: as posted, in days, in words.
+const OBSERVE: [(&str, u64, &str); 4] =
+    [("1", 1, "a day"), ("7", 7, "a week"), ("30", 30, "30 days"), ("90", 90, "90 days")];
+
+/// Observe mode ends when it would have ended.
+const KEEP: &str = "keep";
 
 #[derive(Template)]
 #[template(path = "console/resource_form.html")]
@@ -53,6 +64,9 @@ struct FormPage {
     target: String,
     mistakes: Vec<String>,
     tiers: [Tier; 4],
+    /// Where it is in observe mode: until when.
+    observed_until: Option<Timestamp>,
+    observe: [(&'static str, u64, &'static str); 4],
     typed: Typed,
 }
 
@@ -65,6 +79,8 @@ impl FormPage {
             target: existing.map_or_else(|| NEW.to_owned(), |one| format!("{}/edit", super::resource_url(&one.id))),
             mistakes,
             tiers: Tier::ALL,
+            observed_until: existing.and_then(|one| one.observed_until(site.now())),
+            observe: OBSERVE,
             typed,
         }
     }
@@ -77,8 +93,8 @@ fn joined(groups: &[GroupId]) -> String {
     groups.iter().map(GroupId::as_str).collect::<Vec<_>>().join(", ")
 }
 
-impl From<&Resource> for Typed {
-    fn from(one: &Resource) -> Self {
+impl Typed {
+    fn of(one: &Resource, now: Timestamp) -> Self {
         let (url, ca, preserve_host) = match &one.upstream {
             Upstream::Origin { url, ca, preserve_host } => (url.clone(), ca.clone(), *preserve_host),
             Upstream::Internal { .. } => Default::default(),
@@ -102,6 +118,7 @@ impl From<&Resource> for Typed {
             writers: joined(&one.entitled.writers),
             administrators: joined(&one.entitled.administrators),
             rules: one.rules.iter().map(rule).collect::<Vec<_>>().join("\n"),
+            observe: one.observed_until(now).map_or("", |_| KEEP).to_owned(),
         }
     }
 }
@@ -131,6 +148,18 @@ impl Mistakes {
         Route { host: host.trim().to_owned(), path_prefix: path_prefix.trim().to_owned() }
     }
 
+    fn observe(&mut self, text: &str, existing: Option<&Resource>, now: Timestamp) -> Option<Timestamp> {
+        match OBSERVE.into_iter().find(|(value, ..)| text == *value) {
+            Some((_, days, _)) => Some(now.plus(Duration::from_secs(days * 24 * 3600))),
+            None if text.is_empty() => None,
+            None if text == KEEP => existing.and_then(|one| one.observed_until(now)),
+            None => {
+                self.0.push("Enforcement: choose one".to_owned());
+                None
+            }
+        }
+    }
+
     fn rule(&mut self, line: &str) -> Option<ActionRule> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [methods, path, class] = words.as_slice() else {
@@ -155,7 +184,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 impl Typed {
-    fn resource(&self) -> Result<Resource, Vec<String>> {
+    fn resource(&self, existing: Option<&Resource>, now: Timestamp) -> Result<Resource, Vec<String>> {
         let mut mistakes = Mistakes::default();
         let id = mistakes.read::<ResourceId>("Identifier", &self.id);
         let tier = Tier::ALL.into_iter().find(|tier| tier.name() == self.tier);
@@ -175,6 +204,7 @@ impl Typed {
             writers: mistakes.groups("May read and write", &self.writers),
             administrators: mistakes.groups("May administer", &self.administrators),
         };
+        let observe_until = mistakes.observe(&self.observe, existing, now);
         let ca = Some(self.ca.trim().to_owned()).filter(|ca| !ca.is_empty());
         let upstream = Upstream::Origin { url: self.url.trim().to_owned(), ca, preserve_host: self.preserve_host };
         match (id, tier) {
@@ -190,6 +220,7 @@ impl Typed {
                 upstream,
                 rules,
                 entitled,
+                observe_until,
             }),
             _ => Err(mistakes.0),
         }
@@ -213,7 +244,7 @@ pub(super) async fn edit(
     PagePath(id): PagePath<ResourceId>,
 ) -> Result<Response, PageFault> {
     let one = editable(&site, &id)?;
-    Ok(html(&FormPage::new(&site, &caller, Some(&one), Typed::from(&*one), Vec::new())))
+    Ok(html(&FormPage::new(&site, &caller, Some(&one), Typed::of(&one, site.now()), Vec::new())))
 }
 
 pub(super) async fn add(
@@ -241,7 +272,7 @@ pub(super) async fn change(
 }
 
 async fn put(site: &Site, caller: &Caller, existing: Option<&Resource>, typed: Typed) -> Result<Response, PageFault> {
-    let outcome = match typed.resource() {
+    let outcome = match typed.resource(existing, site.now()) {
         Err(mistakes) => Err(mistakes),
         Ok(resource) => {
             let url = super::resource_url(&resource.id);

@@ -148,6 +148,10 @@ pub struct ResourceBody {
     pub rules: Vec<ActionRule>,
     #[serde(default)]
     pub entitled: EntitledBody,
+    /// Observe mode: until then, at most 90 days ahead, what policies would deny is let through, and recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub observe_until: Option<Instant>,
 }
 
 /// The groups that may use a resource at all.
@@ -496,6 +500,7 @@ impl From<&model::Resource> for Resource {
             upstream,
             rules,
             entitled,
+            observe_until,
         } = resource.clone();
         let upstream = match upstream {
             model::Upstream::Origin { url, ca, preserve_host } => Upstream::Origin(Origin { url, ca, preserve_host }),
@@ -518,6 +523,7 @@ impl From<&model::Resource> for Resource {
                 upstream,
                 rules: rules.into_iter().map(rule).collect(),
                 entitled: EntitledBody { readers, writers, administrators },
+                observe_until,
             },
         }
     }
@@ -553,6 +559,7 @@ impl ResourceBody {
             upstream,
             rules: self.rules.into_iter().map(rule).collect(),
             entitled: Entitled { readers, writers, administrators },
+            observe_until: self.observe_until,
         })
     }
 }

@@ -31,6 +31,7 @@ pub(super) fn wiki(id: &str, host: &str, upstream: &str) -> Resource {
         upstream: Upstream::Origin { url: upstream.to_owned(), ca: None, preserve_host: false },
         rules: Vec::new(),
         entitled: Entitled::default(),
+        observe_until: None,
     }
 }
 

@@ -244,6 +244,7 @@ pub(super) async fn start_beside(other: Option<Upstream>, adjust: impl FnOnce(&m
                 path: PathPattern("/admin/*".to_owned()),
                 action: ActionClass::Administer,
             }],
+            observe_until: None,
         })
     };
     let origin = |scheme: &str| Upstream::Origin { url: format!("{scheme}://{at}"), ca: None, preserve_host: false };
