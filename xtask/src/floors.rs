@@ -26,12 +26,7 @@ pub(crate) const FLOORS: &[Floor] = &[
         may: &["countersign-model"],
         never: &[NO_TOKIO, NO_POLICY, NO_STORE],
     },
-    Floor {
-        name: "countersign-graph",
-        level: 1,
-        may: &["countersign-model"],
-        never: &[NO_TOKIO, NO_STORE, NO_POLICY],
-    },
+    Floor { name: "countersign-graph", level: 1, may: &["countersign-model"], never: &[NO_TOKIO, NO_STORE, NO_POLICY] },
     Floor {
         name: "countersign-lease",
         level: 2,

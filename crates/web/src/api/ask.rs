@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use countersign_administrator::{DidFilter, Members, Page, WhatCan, WhoCan, WhyError};
-use countersign_model::{Action, GroupId, ResourceId, SubjectKind};
+use countersign_model::{Action, GroupId, ResourceId, ResourceKind, SubjectKind};
 
 use crate::Site;
 use crate::asking::{self, parsed};
@@ -166,12 +166,17 @@ pub(crate) fn rows(site: &Site, after: Option<&str>, limit: usize) -> (Vec<Membe
     (kinds.into_iter().map(Members::Kind).chain(groups.into_iter().map(Members::Group)).collect(), next)
 }
 
+/// One page of resources; the parts of Countersign itself come last.
 pub(crate) fn columns(site: &Site, after: Option<&str>, limit: usize) -> (Vec<ResourceId>, Option<String>) {
     let all = site.administrator().resources();
-    let mut ids: Vec<ResourceId> =
-        all.iter().map(|one| one.id.clone()).filter(|id| after.is_none_or(|after| id.as_str() > after)).collect();
-    let more = ids.len() > limit;
-    ids.truncate(limit);
-    let next = ids.last().filter(|_| more).map(ToString::to_string);
-    (ids, next)
+    let own = |id: &str| all.iter().any(|one| one.id.as_str() == id && one.kind == ResourceKind::Countersign);
+    let after = after.map(|after| (own(after), after));
+    let mut keys: Vec<(bool, &str)> =
+        all.iter().map(|one| (one.kind == ResourceKind::Countersign, one.id.as_str())).collect();
+    keys.retain(|key| after.is_none_or(|after| *key > after));
+    keys.sort_unstable();
+    let more = keys.len() > limit;
+    keys.truncate(limit);
+    let next = keys.last().filter(|_| more).map(|(_, id)| (*id).to_owned());
+    (keys.into_iter().filter_map(|(_, id)| id.parse().ok()).collect(), next)
 }
