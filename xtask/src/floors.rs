@@ -59,6 +59,17 @@ pub(crate) const FLOORS: &[Floor] = &[
         never: &[NO_POLICY, ("countersign-lease", "a lease is alive in memory and never stored")],
     },
     Floor {
+        name: "countersign-estate",
+        level: 2,
+        may: &["countersign-model", "countersign-graph"],
+        never: &[
+            NO_TOKIO,
+            NO_STORE,
+            NO_POLICY,
+            ("hyper", "files are given to it: whoever reads hostile bytes opens nothing and calls nobody"),
+        ],
+    },
+    Floor {
         name: "countersign-identity",
         level: 2,
         may: &["countersign-model"],

@@ -1,0 +1,90 @@
+//! What a file is, by what stands in it. Its name is a label that anybody can give, and decides nothing.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// What is read here, for whoever brought something else.
+pub(crate) const KNOWN: &str = "SharpHound collections (JSON, zip), BloodHound-style graphs (JSON lines, OpenGraph), \
+                                LDIF of Active Directory";
+
+/// The kinds of file that are read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    Sharphound,
+    GraphLines,
+    OpenGraph,
+    Ldif,
+}
+
+pub(crate) fn detect(text: &str) -> Option<Format> {
+    let text = text.trim_start();
+    match text.as_bytes().first()? {
+        b'{' => json(text),
+        _ if ldif(text) => Some(Format::Ldif),
+        _ => None,
+    }
+}
+
+/// By the first JSON value: its keys, and for a document of a type what it says of itself.
+fn json(text: &str) -> Option<Format> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Shape>();
+    let shape = values.next()?.ok()?;
+    let has = |key: &str| shape.keys.iter().any(|known| known == key);
+    if has("meta") {
+        Some(Format::Sharphound)
+    } else if has("graph") {
+        Some(Format::OpenGraph)
+    } else if has("type") && (has("labels") || has("label")) {
+        Some(Format::GraphLines)
+    } else {
+        None
+    }
+}
+
+/// The first keys of an object; the rest is passed over.
+struct Shape {
+    keys: Vec<String>,
+}
+
+const MOST_KEYS: usize = 64;
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ShapeVisitor)
+    }
+}
+
+struct ShapeVisitor;
+
+impl<'de> Visitor<'de> for ShapeVisitor {
+    type Value = Shape;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape, A::Error> {
+        let mut keys = Vec::new();
+        while let Some((key, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
+            if keys.len() < MOST_KEYS {
+                keys.push(key);
+            }
+        }
+        Ok(Shape { keys })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Shape, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Shape { keys: Vec::new() })
+    }
+}
+
+/// The first line that is neither empty nor a comment begins a record, or says the version.
+fn ldif(text: &str) -> bool {
+    let mut lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', ' ']));
+    lines.next().is_some_and(|line| {
+        let line = line.to_ascii_lowercase();
+        line.starts_with("dn:") || line.starts_with("version:")
+    })
+}

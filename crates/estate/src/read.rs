@@ -1,0 +1,77 @@
+//! From files to one batch of rows: unpacks, decodes, finds out what each file is, and hands it to its source. Everything
+//! or nothing: the first fault ends it. No file is opened here and none is written; whoever calls has the bytes.
+
+use sha2::{Digest, Sha256};
+
+use crate::archive;
+use crate::batch::{Batch, FileRead, Intake};
+use crate::detect::{Format, detect};
+use crate::fault::{Cause, Fault};
+use crate::limits::{Limits, Watch};
+use crate::sources::{graph_lines, ldif, sharphound};
+use crate::text;
+
+/// A file to be read. Its name is how faults and evidence speak of it, and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    pub name: &'a str,
+    pub bytes: &'a [u8],
+}
+
+/// Reads all files of one import.
+///
+/// # Errors
+/// The first [`Fault`]: of a file that is damaged, hostile, over a limit or of no known kind, or because the watch said stop.
+pub fn read(inputs: &[Input<'_>], limits: &Limits, watch: &mut Watch<'_>) -> Result<Batch, Fault> {
+    let mut batch = Batch::default();
+    let mut spent = 0;
+    for input in inputs {
+        if archive::is_archive(input.bytes) {
+            archive::each_file(input.name, input.bytes, limits, &mut spent, |name, bytes| {
+                file(&mut batch, &name, bytes, limits, watch)
+            })?;
+        } else {
+            spent += input.bytes.len();
+            if spent > limits.total_bytes {
+                return Err(Cause::TooLargeTogether { limit: limits.total_bytes }.at(input.name, None));
+            }
+            file(&mut batch, input.name, input.bytes, limits, watch)?;
+        }
+    }
+    batch.finish();
+    Ok(batch)
+}
+
+fn file(batch: &mut Batch, name: &str, bytes: &[u8], limits: &Limits, watch: &mut Watch<'_>) -> Result<(), Fault> {
+    if bytes.len() > limits.file_bytes {
+        return Err(Cause::TooLarge { limit: limits.file_bytes }.at(name, None));
+    }
+    let shown: String = name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(512).collect();
+    let text = text::utf8(bytes, limits.file_bytes).map_err(|cause| cause.at(&shown, None))?;
+    if text.trim().is_empty() {
+        return Err(Cause::Empty.at(&shown, None));
+    }
+    let format = detect(&text).ok_or_else(|| unrecognised(&text).at(&shown, None))?;
+    let sha256 = hex::encode(Sha256::digest(bytes)).into();
+    let number = u32::try_from(batch.files.len()).unwrap_or(u32::MAX);
+    batch.files.push(FileRead { name: shown.into(), sha256, bytes: bytes.len() as u64 });
+    let mut intake = Intake::new(batch, number, limits, watch);
+    match format {
+        Format::Sharphound => sharphound::read(&text, &mut intake),
+        Format::GraphLines => graph_lines::read_lines(&text, &mut intake),
+        Format::OpenGraph => graph_lines::read_document(&text, &mut intake),
+        Format::Ldif => ldif::read(&text, &mut intake),
+    }
+}
+
+/// A file that begins like JSON and is none, such as one that was cut off, is told so.
+fn unrecognised(text: &str) -> Cause {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return Cause::Unrecognised;
+    }
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
+    match values.next() {
+        Some(Err(error)) => crate::json::fault(&error).0,
+        _ => Cause::Unrecognised,
+    }
+}
