@@ -17,6 +17,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("countersign-administrator", "revoke"),
     ("countersign-ledger", "append"),
     ("countersign-replay", "replay"),
+    ("countersign-graph", "reach"),
     ("countersign", "revoke"),
     ("countersign", "gateway"),
     ("countersign", "start"),

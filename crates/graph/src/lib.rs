@@ -6,14 +6,33 @@
 //! order, and gives a [`Graph`] of columns.
 
 mod builder;
+mod choke;
+mod compare;
+mod components;
+mod cut;
+mod dominators;
 mod graph;
 mod kind;
 mod layer;
+mod path;
+mod progress;
+mod reach;
+mod removal;
+mod routes;
+mod what_if;
 
 pub use builder::{BuildError, Builder};
+pub use choke::{ChokeNode, ChokePoints, ChokeStep, Gain};
+pub use compare::Comparison;
 pub use graph::{Edge, EdgeId, Evidence, Graph, Node, NodeId};
 pub use kind::{Direction, EdgeKind, Effect, Meaning, NodeKind, Technique};
 pub use layer::{Enforceable, Exercise, Layer};
+pub use path::{Path, PathCount, Paths, Shortest, Step, Traffic};
+pub use progress::{Progress, Stopped, Watch, unwatched};
+pub use reach::{Class, Counts, Memory, Reach};
+pub use removal::{Plan, Removal};
+pub use routes::{Change, Routes, Traversal};
+pub use what_if::{Changed, Difference};
 
 #[cfg(test)]
 mod tests;

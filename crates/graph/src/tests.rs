@@ -1,5 +1,10 @@
-//! What a graph keeps of what it is told.
-#![expect(clippy::unwrap_used, reason = "a test may stop")]
+//! What a graph keeps of what it is told; what it answers is held against a slow reference beside this.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop")]
+
+mod against_naive;
+mod deep;
+mod meaning;
+mod naive;
 
 use std::collections::BTreeSet;
 
