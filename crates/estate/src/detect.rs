@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 /// What is read here, for whoever brought something else.
 pub(crate) const KNOWN: &str = "SharpHound collections (JSON, zip), BloodHound-style graphs (JSON lines, OpenGraph), \
-                                LDIF of Active Directory";
+                                LDIF of Active Directory, account authorization details of AWS IAM";
 
 /// The kinds of file that are read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,6 +15,7 @@ pub enum Format {
     GraphLines,
     OpenGraph,
     Ldif,
+    AwsAuthorization,
 }
 
 pub(crate) fn detect(text: &str) -> Option<Format> {
@@ -35,6 +36,8 @@ fn json(text: &str) -> Option<Format> {
         Some(Format::Sharphound)
     } else if has("graph") {
         Some(Format::OpenGraph)
+    } else if has("UserDetailList") || has("RoleDetailList") || has("GroupDetailList") {
+        Some(Format::AwsAuthorization)
     } else if has("type") && (has("labels") || has("label")) {
         Some(Format::GraphLines)
     } else {

@@ -25,9 +25,11 @@ pub enum Kind {
     Key,
     Group,
     Role,
+    /// One permission or set of them that can be held: a managed policy.
+    Entitlement,
     Device,
     Resource,
-    /// Decides over what is in it or linked to it: a group policy, an IAM policy.
+    /// Decides over what it is linked to: a group policy, a template of certificates.
     Policy,
     /// An organisational unit or container of a directory.
     Container,
@@ -40,6 +42,8 @@ pub enum Kind {
 #[serde(rename_all = "kebab-case")]
 pub enum Relation {
     MemberOf,
+    /// Somebody and a set of permissions that it has.
+    HasEntitlement,
     /// A container or scope and what is in it.
     Contains,
     /// A group policy and what it is linked to.

@@ -79,6 +79,7 @@ const fn node_kind(kind: Kind) -> NodeKind {
         Kind::Key => NodeKind::Key,
         Kind::Group => NodeKind::Group,
         Kind::Role => NodeKind::Role,
+        Kind::Entitlement => NodeKind::Entitlement,
         Kind::Device => NodeKind::Device,
         Kind::Resource => NodeKind::Resource,
         Kind::Policy => NodeKind::Settings,
@@ -92,6 +93,7 @@ const fn edge_kind(relation: Relation, target: Kind) -> Option<(EdgeKind, bool)>
     use Relation as R;
     let kind = match relation {
         R::MemberOf => EdgeKind::MemberOf,
+        R::HasEntitlement => EdgeKind::HasEntitlement,
         R::Contains => EdgeKind::Contains,
         R::AppliesTo => EdgeKind::AppliesTo,
         R::Administers => EdgeKind::Administers,

@@ -8,7 +8,7 @@ use crate::batch::{Batch, FileRead, Intake};
 use crate::detect::{Format, detect};
 use crate::fault::{Cause, Fault};
 use crate::limits::{Limits, Watch};
-use crate::sources::{graph_lines, ldif, sharphound};
+use crate::sources::{aws, graph_lines, ldif, sharphound};
 use crate::text;
 
 /// A file to be read. Its name is how faults and evidence speak of it, and nothing else.
@@ -61,6 +61,7 @@ fn file(batch: &mut Batch, name: &str, bytes: &[u8], limits: &Limits, watch: &mu
         Format::GraphLines => graph_lines::read_lines(&text, &mut intake),
         Format::OpenGraph => graph_lines::read_document(&text, &mut intake),
         Format::Ldif => ldif::read(&text, &mut intake),
+        Format::AwsAuthorization => aws::read(&text, &mut intake),
     }
 }
 

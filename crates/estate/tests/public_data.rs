@@ -13,7 +13,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use countersign_estate::{Input, Inventory, Kind, Limits, Watch, read};
+use countersign_estate::{Edge, Input, Inventory, Kind, Limits, Node, Relation, Watch, read};
 use countersign_model::Timestamp;
 
 const AT: Timestamp = Timestamp::from_seconds(1_700_000_000);
@@ -61,4 +61,40 @@ fn generated_directories() {
         let projection = inventory.project().expect("numbers suffice");
         println!("{name}: {} nodes, {edges} edges, {} in the graph", nodes, projection.graph.edge_count());
     }
+}
+
+/// An account that was built to be attacked (from the examples of Cloudsplaining): its users are named for the way by
+/// which they raise their permissions, or for not having one (`fp`).
+#[test]
+fn an_account_built_to_be_attacked() {
+    let Some(bytes) = data("aws-iam/authz-details-example.json") else { return };
+    let (inventory, _) = inventory("authz-details-example.json", &bytes);
+    let kinds = kinds(&inventory);
+    assert_eq!((kinds.get(&Kind::Account), kinds.get(&Kind::Group)), (Some(&44), Some(&5)));
+    let plain = [Relation::MemberOf, Relation::HasEntitlement];
+    let ways = |node: &Node| -> Vec<(Relation, bool)> {
+        let of = |edge: &&Edge| inventory.nodes().get(edge.from as usize).is_some_and(|from| from.key == node.key);
+        let powers = inventory.edges().iter().filter(of).filter(|edge| !plain.contains(&edge.relation));
+        powers.map(|edge| (edge.relation, edge.is_conditional())).collect()
+    };
+    let of_name = |beginning: &str| -> Vec<&Node> {
+        let accounts = inventory.nodes().iter().filter(|node| node.kind() == Kind::Account);
+        accounts.filter(|node| node.name().starts_with(beginning)).collect()
+    };
+    for safe in ["fp1-", "fp2-", "fp3-", "fp4-"].into_iter().flat_map(of_name) {
+        assert_eq!(ways(safe), [], "{}", safe.name());
+    }
+    // Its condition lies in the past; that it never holds again is for whoever knows the time to say.
+    for past in of_name("fp5-") {
+        assert!(ways(past).iter().all(|(_, conditional)| *conditional));
+    }
+    // Who may write the permissions of roles, in an account whose roles it cannot become.
+    let nowhere = ["privesc9-", "privesc12-", "privesc-AssumeRole-start"];
+    let mut found = 0;
+    for user in of_name("privesc").into_iter().chain(of_name("fn")) {
+        let expected = !nowhere.iter().any(|beginning| user.name().starts_with(beginning));
+        assert_eq!(!ways(user).is_empty(), expected, "{}", user.name());
+        found += usize::from(expected);
+    }
+    println!("{found} users with a way to more permissions");
 }

@@ -2,6 +2,8 @@
 //! over them. Traps that are minded: never signed in is not the same as not asked; disabled, locked and expired are
 //! three things; the accounts of trusts, krbtgt and managed accounts are not people.
 
+use std::collections::HashSet;
+
 use countersign_model::Timestamp;
 
 use super::descriptor;
@@ -41,6 +43,8 @@ impl Schema {
 pub(super) struct Seen {
     /// Some account has `lastLogonTimestamp`: it was asked for, and whoever has none has never signed in.
     sign_in_asked: bool,
+    /// Accounts that have one which cannot be: of them nothing is known.
+    unreadable: HashSet<u32>,
 }
 
 impl Seen {
@@ -50,7 +54,8 @@ impl Seen {
         }
         for node in intake.nodes_since(start) {
             let account = matches!(node.kind, Kind::Account | Kind::Service | Kind::Device);
-            let Some(attributes) = node.attributes.as_mut().filter(|_| account) else { continue };
+            let known = account && !self.unreadable.contains(&node.key);
+            let Some(attributes) = node.attributes.as_mut().filter(|_| known) else { continue };
             if !attributes.sign_ins.iter().any(|sign_in| sign_in.kind == SignInKind::Replicated) {
                 attributes.sign_ins.push(SignIn { kind: SignInKind::Replicated, when: Moment::Never });
                 attributes.sign_ins.sort();
@@ -134,6 +139,9 @@ pub(super) fn take(
     intake.alias(&format!("dn:{dn}"), own).map_err(nowhere)?;
     let mut attributes = attributes(intake, entry, kind, &key)?;
     seen.sign_in_asked |= entry.has("lastlogontimestamp");
+    if entry.number("lastlogontimestamp")?.is_some_and(|ticks| file_time(ticks).is_none()) {
+        seen.unreadable.insert(own);
+    }
     let shown = shown(entry, kind, &domain)?;
     let own_domain = own_sid.as_deref().and_then(|sid| sid.rsplit_once('-')).map(|(domain, _)| domain.to_owned());
     attributes.sid = own_sid.as_deref().map(Into::into);
@@ -208,10 +216,10 @@ fn attributes(intake: &Intake<'_, '_>, entry: &Entry<'_>, kind: Kind, key: &str)
     found.without_preauthentication = flag(control::WITHOUT_PREAUTHENTICATION);
     found.factors =
         flag(control::SMARTCARD_REQUIRED).filter(|required| *required).map(|_| vec![Factor::PhishingResistant]);
-    found.password_last_set = entry.number("pwdlastset")?.map(file_time);
-    found.expires = entry.number("accountexpires")?.map(file_time);
+    found.password_last_set = entry.number("pwdlastset")?.and_then(file_time);
+    found.expires = entry.number("accountexpires")?.map(|ticks| file_time(ticks).unwrap_or(Moment::Never));
     for (name, kind) in [("lastlogontimestamp", SignInKind::Replicated), ("lastlogon", SignInKind::OneController)] {
-        found.sign_ins.extend(entry.number(name)?.map(|when| SignIn { kind, when: file_time(when) }));
+        found.sign_ins.extend(entry.number(name)?.and_then(file_time).map(|when| SignIn { kind, when }));
     }
     found.sign_ins.sort();
     found.email = text("mail")?;
@@ -403,13 +411,14 @@ fn guid_of(value: &Attribute<'_>) -> Option<String> {
     }
 }
 
-/// Tenths of microseconds since 1601. Zero and the greatest number are "never".
-fn file_time(ticks: i64) -> Moment {
+/// Tenths of microseconds since 1601. Zero and the greatest number are "never"; what lies past the end of time is not said.
+fn file_time(ticks: i64) -> Option<Moment> {
     const TO_1970: i64 = 11_644_473_600_000;
     if ticks <= 0 || ticks == i64::MAX {
-        return Moment::Never;
+        return Some(Moment::Never);
     }
-    Moment::At(Timestamp::from_millis(ticks / 10_000 - TO_1970))
+    let at = Timestamp::from_millis(ticks / 10_000 - TO_1970);
+    (at <= Timestamp::FOREVER).then_some(Moment::At(at))
 }
 
 /// `20240131120000.0Z` (RFC 4517, 3.3.13); other precisions are not written by directories.

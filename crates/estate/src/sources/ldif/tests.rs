@@ -176,6 +176,20 @@ fn accounts_are_what_their_flags_say() {
 }
 
 #[test]
+fn instants_past_the_end_of_time_can_be_saved() {
+    let text = corp()
+        .replace("lastLogonTimestamp: 133500000000000000", "lastLogonTimestamp: 9000000000000000000")
+        .replace("sAMAccountName: WEB$", "sAMAccountName: WEB$\nlastLogonTimestamp: 133500000000000000")
+        .replace("accountExpires: 9223372036854775807", "accountExpires: 9000000000000000000");
+    let inventory = inventory(&text);
+    let ana = inventory.node(&sid(1101)).unwrap().attributes();
+    assert_eq!(ana.expires, Some(Moment::Never));
+    assert_eq!(ana.sign_ins, [], "neither then nor never");
+    let saved = crate::tests::saved(&inventory);
+    assert_eq!(crate::tests::saved(&Inventory::load(saved.as_bytes()).unwrap()), saved);
+}
+
+#[test]
 fn a_collection_and_an_ldif_file_are_one_domain() {
     let mut inventory = inventory(&corp());
     import(&mut inventory, crate::tests::USERS, NOON);
