@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use countersign_model::{DeviceId, GroupId, KeyId, ResourceId, SessionId, SubjectId, Tier};
 
-pub use ask::{Ask, Circumstances, Shown, WhatCan, WhoCan, WhoDid, Why};
+pub use ask::{Ask, Circumstances, Coverage, Shown, WhatCan, WhoCan, WhoDid, Why};
 pub use policy::{
-    FailOn, LintFormat, Policy, PolicyDirectory, PolicyFmt, PolicyLint, PolicyMatrix, PolicyProve, PolicyReplay,
-    PolicyTest, Proving, ReplayFormat, TestFormat,
+    FailOn, LintFormat, Loss, Policy, PolicyDirectory, PolicyFmt, PolicyLint, PolicyMatrix, PolicyProve, PolicyReplay,
+    PolicyReview, PolicyTest, Proving, Recorded, ReplayFormat, ReviewFormat, TestFormat,
 };
 
 const EXIT_CODES: &str = "\
@@ -128,8 +128,10 @@ pub enum Command {
     )]
     Ask(Ask),
     /// What policy does not speak for: where nothing but the default denies.
-    #[command(after_help = "Examples:\n  countersign coverage\n  countersign coverage --json   for a machine")]
-    Coverage,
+    #[command(
+        after_help = "Examples:\n  countersign coverage\n  countersign coverage --csv > gaps.csv\n  countersign coverage --json   for a machine"
+    )]
+    Coverage(Coverage),
     /// Policies.
     #[command(subcommand, after_help = "Examples:\n  countersign policy check policies\n  countersign policy show")]
     Policy(Policy),

@@ -42,6 +42,11 @@ pub struct Found;
 #[error("")]
 pub struct Mistaken;
 
+/// What was asked for could not be looked at: nothing is said about it.
+#[derive(Debug, thiserror::Error)]
+#[error("the change could not be reviewed")]
+pub struct Undone;
+
 /// Runs a command; the exit code says how it ended.
 pub async fn run(line: CommandLine) -> ExitCode {
     let terminal = Terminal::new(line.global.json);
@@ -93,7 +98,7 @@ const fn listing(command: &Command) -> Option<&'static str> {
 }
 
 fn code(error: &anyhow::Error) -> u8 {
-    let mistaken = error.is::<Mistakes>() || error.is::<countersign_policy::Diagnostics>();
+    let mistaken = error.is::<Mistakes>() || error.is::<countersign_policy::Diagnostics>() || error.is::<Undone>();
     let unreachable = error.chain().any(|cause| cause.is::<Unreachable>() || cause.is::<NoServer>());
     match (mistaken, unreachable) {
         (true, _) => 2,
@@ -121,7 +126,7 @@ async fn dispatch(line: CommandLine, terminal: &Terminal) -> anyhow::Result<()> 
         Command::Key(command) => records::key(&control()?, command, terminal).await,
         Command::Decision(command) => decision::decision(&control()?, command, terminal).await,
         Command::Ask(command) => ask::ask(&control()?, command, terminal).await,
-        Command::Coverage => coverage::coverage(&control()?, terminal).await,
+        Command::Coverage(options) => coverage::coverage(&control()?, &options, terminal).await,
         Command::Policy(command) => policy::policy(&global, command, terminal).await,
         Command::Ledger(command) => ledger::ledger(&global, command, terminal).await,
         Command::Backup(options) => backup::backup(&global, &options, terminal),

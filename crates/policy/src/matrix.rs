@@ -13,6 +13,7 @@ use countersign_model::{Action, Decision, NameError, Resource};
 
 use crate::set::PolicySet;
 use crate::trial::Trial;
+use enumeration::Enumeration;
 
 /// Place and sign-in, subject, resource: the text of one cell, a letter for each action.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,12 +71,22 @@ impl Matrix {
         Self::decided(set, known, |trial| trial.decide_by_plan(set))
     }
 
+    /// The matrices of two sets, with the same places, subjects and resources: those that either of them names. So a row
+    /// that comes with a change can be compared too.
+    pub fn of_both(before: &PolicySet, after: &PolicySet, known: &[Resource]) -> Result<[Self; 2], NameError> {
+        let all = Enumeration::of(&[before, after], known)?;
+        Ok([before, after].map(|set| Self::over(&all, |trial| trial.decide_by_plan(set))))
+    }
+
     pub(crate) fn decided(
         set: &PolicySet,
         known: &[Resource],
         decide: impl Fn(&Trial) -> Decision,
     ) -> Result<Self, NameError> {
-        let all = enumeration::Enumeration::of(set, known)?;
+        Ok(Self::over(&Enumeration::of(&[set], known)?, decide))
+    }
+
+    fn over(all: &Enumeration, decide: impl Fn(&Trial) -> Decision) -> Self {
         let mut sections = Vec::new();
         for (place, circumstances) in &all.places {
             let mut rows = Vec::new();
@@ -99,7 +110,7 @@ impl Matrix {
             }
             sections.push(Section { place: place.clone(), rows });
         }
-        Ok(Self { columns: all.resources.into_iter().map(|(name, _)| name).collect(), sections })
+        Self { columns: all.resources.iter().map(|(name, _)| name.clone()).collect(), sections }
     }
 
     pub(crate) fn cells(&self) -> BTreeMap<(&str, &str, &str), &str> {
@@ -162,17 +173,32 @@ impl Matrix {
     }
 }
 
+impl Change {
+    /// Whether some action is allowed that was not, and whether one is no longer. Of what came or went, neither.
+    pub fn allows(&self) -> (bool, bool) {
+        let Self::Cell { was, is, .. } = self else { return (false, false) };
+        let some = |of: &dyn Fn(char, char) -> bool| was.chars().zip(is.chars()).any(|(was, is)| of(was, is));
+        (some(&|was, is| was != '+' && is == '+'), some(&|was, is| was == '+' && is != '+'))
+    }
+
+    /// Of a cell, what became of each action: `read deny → allow, …`.
+    pub fn actions(&self) -> String {
+        let Self::Cell { was, is, .. } = self else { return String::new() };
+        let changed = Action::all().zip(was.chars().zip(is.chars())).filter(|(_, (was, is))| was != is);
+        let changed: Vec<String> = changed
+            .map(|(action, (was, is))| format!("{} {} → {}", action.class.name(), word(was), word(is)))
+            .collect();
+        changed.join(", ")
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::New { kind, name } => write!(f, "new {kind}: {name}"),
             Self::Gone { kind, name } => write!(f, "no more {kind}: {name}"),
-            Self::Cell { place, subject, resource, was, is } => {
-                let changed = Action::all().zip(was.chars().zip(is.chars())).filter(|(_, (was, is))| was != is);
-                let changed: Vec<String> = changed
-                    .map(|(action, (was, is))| format!("{} {} → {}", action.class.name(), word(was), word(is)))
-                    .collect();
-                write!(f, "{place} / {subject} / {resource}: {}", changed.join(", "))
+            Self::Cell { place, subject, resource, .. } => {
+                write!(f, "{place} / {subject} / {resource}: {}", self.actions())
             }
         }
     }

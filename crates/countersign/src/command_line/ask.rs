@@ -164,3 +164,10 @@ pub struct Matrix {
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
 }
+
+#[derive(Debug, Args)]
+pub struct Coverage {
+    /// Comma-separated values, with a heading.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+}

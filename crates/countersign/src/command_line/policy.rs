@@ -42,8 +42,19 @@ pub enum Policy {
     /// Recorded decisions, decided again under proposed policies: who would lose what, and who would gain what.
     #[command(after_help = "Examples:\n  countersign policy replay --policies ./estate/policies --since 30d\n  \
                             countersign policy replay --policies new --fail-on newly-denied --format markdown > replay.md\n  \
-                            countersign policy replay --policies new --ledger ./copy --key-file ledger.key --json")]
+                            countersign policy replay --policies new --ledger ./copy --key-file ledger.key --json\n\n\
+                            Without --ledger the server that runs is asked, and tells of what is open now too; where none runs, the \
+                            ledger of the data directory is read.")]
     Replay(PolicyReplay),
+    /// What a change of policies does, as one report for whoever reviews it: its mistakes, lint, tests, access matrix, proofs
+    /// and replay.
+    #[command(after_help = "Examples:\n  countersign policy review main HEAD\n  \
+                            countersign policy review origin/main HEAD --path policies --output report.md\n  \
+                            countersign policy review ../main ./ --ledger ./copy --key-file ledger.key --no-names\n\n\
+                            BASE and HEAD are revisions of the git repository here, or directories, written with a / \
+                            (./policies, ../main/). Ends with 0 if there is nothing to object, with 1 if there is, and with 2 if \
+                            it could not be done. What is unknown is an objection.")]
+    Review(Box<PolicyReview>),
     /// Put a policy set forward, for somebody else to approve.
     #[command(
         after_help = "Example:\n  countersign policy propose --policies ./estate/policies --note 'contractors out of finance'"
@@ -202,21 +213,8 @@ pub struct PolicyFmt {
 pub struct PolicyReplay {
     #[command(flatten)]
     pub policies: PolicyDirectory,
-    /// From so long ago, such as 30d, or from such as 2027-01-31T08:00:00Z; without it, from the first entry at hand.
-    #[arg(long, value_name = "SPAN|INSTANT")]
-    pub since: Option<String>,
-    /// A ledger's directory or URL. Without it, the server that runs is asked, and tells of what is open now too; where
-    /// none runs, the ledger of the data directory is read.
-    #[arg(long, value_name = "DIR|URL")]
-    pub ledger: Option<String>,
-    /// The verifier key; without it, that of the data directory.
-    #[arg(long, requires = "ledger", conflicts_with = "key_file")]
-    pub key: Option<String>,
-    /// The verifier key, in a file.
-    #[arg(long, requires = "ledger", value_name = "FILE")]
-    pub key_file: Option<PathBuf>,
     #[command(flatten)]
-    pub archive: super::Archive,
+    pub recorded: Recorded,
     /// How many decisions to name beside each count.
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub examples: u8,
@@ -225,6 +223,25 @@ pub struct PolicyReplay {
     /// Exit with 1 where there is such a thing.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
     pub fail_on: Vec<FailOn>,
+}
+
+/// Where recorded decisions are read from.
+#[derive(Debug, Args)]
+pub struct Recorded {
+    /// A ledger's directory or URL.
+    #[arg(long, value_name = "DIR|URL")]
+    pub ledger: Option<String>,
+    /// From so long ago, such as 30d, or from such as 2027-01-31T08:00:00Z; without it, from the first entry at hand.
+    #[arg(long, value_name = "SPAN|INSTANT")]
+    pub since: Option<String>,
+    /// The verifier key; without it, that of the data directory.
+    #[arg(long, requires = "ledger", conflicts_with = "key_file")]
+    pub key: Option<String>,
+    /// The verifier key, in a file.
+    #[arg(long, requires = "ledger", value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub archive: super::Archive,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -243,4 +260,53 @@ pub enum FailOn {
     Unknown,
     /// Something that is open now would be cut.
     Cut,
+}
+
+#[derive(Debug, Args)]
+pub struct PolicyReview {
+    /// What there was: a revision, or a directory written with a /.
+    pub base: String,
+    /// What is proposed: the same.
+    pub head: String,
+    /// Where the policies are, as seen from the top of each; without it, `policies`, or the top.
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
+    #[arg(long, value_enum, default_value = "markdown", conflicts_with = "json")]
+    pub format: ReviewFormat,
+    /// Where the report goes; standard output then has a line for each check.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The day that reviews of policies are held against; without it, today.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub as_of: Option<String>,
+    /// Object below this share of outcomes that the tests reach.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub require_coverage: Option<u8>,
+    /// Leave the proofs out.
+    #[arg(long)]
+    pub no_prove: bool,
+    #[command(flatten)]
+    pub proving: Proving,
+    #[command(flatten)]
+    pub recorded: Recorded,
+    /// Of people in the ledger only their number, and no decisions: for a report that others may read.
+    #[arg(long)]
+    pub no_names: bool,
+    /// Object to this too, besides what is newly allowed and what is unknown.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
+    pub object_to: Vec<Loss>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReviewFormat {
+    /// For a comment on a change.
+    Markdown,
+    Json,
+}
+
+/// What the replay of a change may find that takes something away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Loss {
+    NewlyDenied,
+    NewlyChallenged,
 }

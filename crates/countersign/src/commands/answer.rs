@@ -102,6 +102,15 @@ pub(super) fn show(terminal: &Terminal, what: &str, items: &[Value], columns: &[
     Ok(())
 }
 
+/// One line as RFC 4180 has it. A cell that a spreadsheet would take for a formula begins with an apostrophe.
+pub(super) fn csv(terminal: &Terminal, cells: impl Iterator<Item = String>) {
+    let quoted = cells.map(|cell| {
+        let cell = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell };
+        if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
+    });
+    terminal.line(quoted.collect::<Vec<_>>().join(","));
+}
+
 /// One record, a line for each of its members; or as JSON.
 pub(super) fn detail(terminal: &Terminal, item: &Value) -> anyhow::Result<()> {
     if terminal.json {

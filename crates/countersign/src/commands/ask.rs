@@ -4,7 +4,7 @@ use anyhow::bail;
 use serde_json::{Value, json};
 
 use super::Found;
-use super::answer::{cell, query};
+use super::answer::{cell, csv, query};
 use super::decision::explained;
 use super::files::span;
 use crate::command_line::{Ask, Circumstances, Shown, WhatCan, WhoCan, WhoDid, Why};
@@ -140,15 +140,6 @@ fn suffices(item: &Value, pointer: &str) -> String {
         "/way" => each("way").next().unwrap_or("standing").to_owned(),
         _ => cell(item, pointer),
     }
-}
-
-/// One line as RFC 4180 has it. A cell that a spreadsheet would take for a formula begins with an apostrophe.
-fn csv(terminal: &Terminal, cells: impl Iterator<Item = String>) {
-    let quoted = cells.map(|cell| {
-        let cell = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell };
-        if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
-    });
-    terminal.line(quoted.collect::<Vec<_>>().join(","));
 }
 
 fn most(shown: &Shown, terminal: &Terminal) -> usize {

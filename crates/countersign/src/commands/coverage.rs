@@ -3,11 +3,14 @@
 use serde_json::Value;
 
 use super::Found;
-use super::answer::cell;
+use super::answer::{cell, csv};
+use crate::command_line::Coverage;
 use crate::control::Control;
 use crate::terminal::{Table, Terminal};
 
-pub(super) async fn coverage(control: &Control, terminal: &Terminal) -> anyhow::Result<()> {
+const HEADINGS: [&str; 5] = ["gap", "what", "action", "methods", "path"];
+
+pub(super) async fn coverage(control: &Control, options: &Coverage, terminal: &Terminal) -> anyhow::Result<()> {
     let coverage = control.get("/api/v1/coverage").await?;
     let uncovered = ["/doors/found", "/subjects/found", "/devices/found"]
         .into_iter()
@@ -15,42 +18,55 @@ pub(super) async fn coverage(control: &Control, terminal: &Terminal) -> anyhow::
         .sum::<u64>();
     if terminal.json {
         terminal.json(&coverage)?;
+    } else if options.csv {
+        csv(terminal, HEADINGS.into_iter().map(str::to_owned));
+        rows(&coverage).into_iter().for_each(|row| csv(terminal, row.into_iter()));
     } else {
         tell(&coverage, terminal);
     }
     if uncovered == 0 { Ok(()) } else { Err(Found.into()) }
 }
 
-fn tell(coverage: &Value, terminal: &Terminal) {
-    let mut table = Table::new("gaps", &["gap", "what", "action", "methods", "path"]);
-    let items = |pointer: &str| coverage.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
-    for door in items("/doors/items") {
-        table.row(["nobody is permitted".to_owned()].into_iter().chain(door_cells(door)));
-    }
-    for door in items("/exceptional") {
+fn items<'v>(coverage: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
+    coverage.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn rows(coverage: &Value) -> Vec<[String; 5]> {
+    let of_door = |gap: String, door: &Value| {
+        let [resource, action, methods, path] = door_cells(door);
+        [gap, resource, action, methods, path]
+    };
+    let of_other = |gap: String, what: String| [gap, what, "–".to_owned(), "–".to_owned(), "–".to_owned()];
+    let mut rows = Vec::new();
+    rows.extend(items(coverage, "/doors/items").map(|door| of_door("nobody is permitted".to_owned(), door)));
+    for door in items(coverage, "/exceptional") {
         let gap = format!("only with a{}", if cell(door, "/way") == "grant" { " grant" } else { "n exception" });
-        table.row([gap].into_iter().chain(door_cells(door)));
+        rows.push(of_door(gap, door));
     }
     for (gap, pointer) in [("permitted nothing", "/subjects/items"), ("makes no difference", "/devices/items")] {
-        for id in items(pointer) {
-            table.row([gap.to_owned(), cell(id, ""), "–".to_owned(), "–".to_owned(), "–".to_owned()]);
-        }
+        rows.extend(items(coverage, pointer).map(|id| of_other(gap.to_owned(), cell(id, ""))));
     }
-    for owner in items("/ownerless") {
+    for owner in items(coverage, "/ownerless") {
         let gap = format!("owner {} is nobody here", cell(owner, "/owner"));
         let policies = match owner.get("policies").and_then(Value::as_array).map_or(&[][..], Vec::as_slice) {
             [one] => cell(one, ""),
             // One owner may have all of them: their names are in the JSON.
             all => format!("{} policies", all.len()),
         };
-        table.row([gap, policies, "–".to_owned(), "–".to_owned(), "–".to_owned()]);
+        rows.push(of_other(gap, policies));
     }
+    rows
+}
+
+fn tell(coverage: &Value, terminal: &Terminal) {
+    let mut table = Table::new("gaps", &HEADINGS);
+    rows(coverage).into_iter().for_each(|row| table.row(row));
     terminal.table(&table);
     for (what, pointer) in [("doors", "/doors"), ("identities", "/subjects"), ("devices", "/devices")] {
         let (found, of) = (cell(coverage, &format!("{pointer}/found")), cell(coverage, &format!("{pointer}/of")));
         terminal.note(format!("{what}: {found} of {of} without a policy that speaks for them"));
     }
-    for caveat in items("/caveats") {
+    for caveat in items(coverage, "/caveats") {
         terminal.note(format!("note: {}", cell(caveat, "")));
     }
 }

@@ -1,15 +1,17 @@
 //! `policy`: checking policies as files, showing those in force, and running Cedar's corpus against this engine. What
-//! helps whoever writes policies (test, prove, matrix, lint, fmt) is beside it, a file each.
+//! helps whoever writes and reviews policies (test, prove, matrix, lint, fmt, review) is beside it, a file each.
 
 mod annotations;
 mod formatting;
 mod forms;
 mod lint;
+mod markdown;
 mod matrix;
 pub(super) mod proofs;
 mod proposals;
 mod replay;
 mod replayed;
+mod review;
 mod trials;
 
 use std::io::IsTerminal as _;
@@ -69,6 +71,7 @@ pub(super) async fn policy(global: &Global, command: Policy, terminal: &Terminal
         Policy::Lint(options) => lint::lint(global, &options, terminal),
         Policy::Fmt(options) => formatting::format(global, &options, terminal),
         Policy::Replay(options) => replay::replay(global, options, terminal).await,
+        Policy::Review(options) => review::review(global, &options, terminal).await,
         Policy::Propose { policies, note } => proposals::propose(global, &policies, &note, terminal).await,
         Policy::Proposals => proposals::list(global, terminal).await,
         Policy::Approve { id } => proposals::approve(global, &id, terminal).await,

@@ -36,6 +36,11 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) async fn open(domain: &'static str) -> Self {
+        Self::furnished(domain, "", "").await
+    }
+
+    /// With these lines in its configuration, and these guardrails beside its policies.
+    pub(crate) async fn furnished(domain: &'static str, settings: &str, guardrails: &str) -> Self {
         let chromedriver = Chromedriver::start();
         let application = Application::start().await;
         let directory = tempfile::tempdir().unwrap();
@@ -48,7 +53,7 @@ impl House {
         };
         let configuration = format!(
             "version = 1\norganisation = \"Acme\"\ndomain = \"{domain}\"\npolicies = \"policies\"\n\
-             [listen]\nhttp = \"127.0.0.1:{port}\"\nhttps = \"off\"\noperations = \"off\"\n\
+             [listen]\nhttp = \"127.0.0.1:{port}\"\nhttps = \"off\"\noperations = \"off\"\n{settings}\
              [[group]]\nid = \"staff\"\n[[group]]\nid = \"visitors\"\n{}{}{}{}",
             resource("wiki", "standard"),
             resource("payroll", "standard"),
@@ -66,6 +71,10 @@ impl House {
             }
         }
         std::fs::write(policies.join("payroll.cedar"), PAYROLL).unwrap();
+        if !guardrails.is_empty() {
+            std::fs::create_dir(policies.join("guardrails")).unwrap();
+            std::fs::write(policies.join("guardrails/own.cedar"), guardrails).unwrap();
+        }
 
         let log = std::fs::File::create(directory.path().join("log")).unwrap();
         let mut up = program(directory.path())

@@ -16,6 +16,7 @@
 mod application;
 mod asking;
 mod browser;
+mod changing;
 mod chromedriver;
 mod house;
 mod stories;

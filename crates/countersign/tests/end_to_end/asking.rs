@@ -45,7 +45,7 @@ async fn the_command_line_asks_who_what_why_and_what_nobody_covers() {
     assert!(program.tell(&["ask", "why", decision]).contains("writers-write"));
 
     let matrix = program.tell(&["ask", "matrix", "--auth", "passkey", "--device-state", "compliant", "--csv"]);
-    assert!(matrix.lines().next().unwrap().starts_with("who,of,countersign-api,"), "{matrix}");
+    assert!(matrix.lines().next().unwrap().starts_with("who,of,crown-jewel,"), "{matrix}");
     assert!(matrix.lines().any(|line| line.starts_with("staff,3,")), "{matrix}");
     // The first owner is in `owners`, everybody else in `staff`, and nobody permits opening channels to the ledger.
     let config = ["coverage", "--json", "--config", program.file.to_str().unwrap()];
@@ -53,5 +53,10 @@ async fn the_command_line_asks_who_what_why_and_what_nobody_covers() {
     let coverage: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(coverage["subjects"]["found"], 0, "{coverage}");
     assert!(coverage["doors"]["of"].as_u64().unwrap() > 20, "{coverage}");
+    let gaps = ["coverage", "--csv", "--config", program.file.to_str().unwrap()];
+    let output = tokio::task::block_in_place(|| crate::offline::countersign(&gaps));
+    let gaps = String::from_utf8(output.stdout).unwrap();
+    assert!(gaps.starts_with("gap,what,action,methods,path\n"), "{gaps}");
+    assert!(gaps.lines().any(|line| line.starts_with("owner security is nobody here,")), "{gaps}");
     assert!(program.terminate().success());
 }

@@ -19,6 +19,8 @@ mod program;
 mod prover;
 mod proxies;
 mod reload;
+mod replaying;
+mod reviewing;
 mod running;
 mod sign_in;
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::offline::text;
 
-const POLICIES: &str = r#"
+pub(crate) const POLICIES: &str = r#"
 @id("staff-use-it") @owner("o") @review_by("2027-01-01")
 permit (principal in Group::"staff", action, resource);
 
@@ -16,7 +16,7 @@ permit (principal in Group::"staff", action, resource);
 forbid (principal, action, resource) when { context.risk >= 70 && resource.tier != "public" };
 "#;
 
-const GUARDRAILS: &str = r#"
+pub(crate) const GUARDRAILS: &str = r#"
 @id("high-risk-changes-nothing") @owner("o") @review_by("2027-01-01") @description("Whoever is at high risk changes nothing that is not public.")
 forbid (principal is Human, action in Action::"write", resource) when { context.risk >= 70 && resource.tier != "public" };
 "#;

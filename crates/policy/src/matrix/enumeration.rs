@@ -61,9 +61,10 @@ struct Named {
 }
 
 impl Named {
-    fn of(set: &PolicySet) -> Self {
-        let mut named = Self { zones: set.everything().zones.clone(), ..Self::default() };
-        for policy in &set.policies {
+    fn of(sets: &[&PolicySet]) -> Self {
+        let zones = sets.iter().flat_map(|set| set.everything().zones.iter().cloned()).collect();
+        let mut named = Self { zones, ..Self::default() };
+        for policy in sets.iter().flat_map(|set| &set.policies) {
             for part in policy.condition().subexpressions() {
                 match part.expr_kind() {
                     ExprKind::Lit(Literal::EntityUID(uid)) => {
@@ -110,9 +111,10 @@ impl Named {
 }
 
 impl Enumeration {
-    pub(crate) fn of(set: &PolicySet, known: &[Resource]) -> Result<Self, NameError> {
-        let named = Named::of(set);
-        let (subjects, places) = (subjects(&named)?, places(set, &named)?);
+    /// Of everything that any of the sets names.
+    pub(crate) fn of(sets: &[&PolicySet], known: &[Resource]) -> Result<Self, NameError> {
+        let named = Named::of(sets);
+        let (subjects, places) = (subjects(&named)?, places(sets, &named)?);
         let resources = resources(&named, known)?;
         Ok(Self { subjects: plain(subjects), places: plain(places), resources: plain(resources) })
     }
@@ -219,7 +221,7 @@ fn device(managed: bool, compliant: bool, posture_age: u64) -> Result<DeviceCirc
     })
 }
 
-fn places(set: &PolicySet, named: &Named) -> Result<Vec<(String, Circumstances)>, NameError> {
+fn places(sets: &[&PolicySet], named: &Named) -> Result<Vec<(String, Circumstances)>, NameError> {
     let bare = Circumstances {
         authentication: None,
         device: None,
@@ -239,7 +241,8 @@ fn places(set: &PolicySet, named: &Named) -> Result<Vec<(String, Circumstances)>
         })),
     };
     let healthy = Circumstances { device: Some(device(true, true, 0)?), ..bare.clone() };
-    let reads = |facts: &[Fact]| facts.iter().any(|fact| set.everything().read_somewhere.contains(fact));
+    let reads =
+        |facts: &[Fact]| sets.iter().any(|set| facts.iter().any(|fact| set.everything().read_somewhere.contains(fact)));
     let mut places = vec![("no device".to_owned(), bare.clone())];
     let mut add = |name: String, from: &Circumstances, change: &dyn Fn(&mut Circumstances)| {
         let mut circumstances = from.clone();

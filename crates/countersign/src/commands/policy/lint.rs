@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use countersign_administrator::{AUDITORS, ENFORCEMENT_POINTS, LOCAL_OPERATOR, OWNERS, built_in_resources};
 use countersign_model::{SubjectKind, Timestamp};
 use countersign_policy::{EVERYONE, Finding, KnownNames, Severity};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::annotations::{Annotation, github, gitlab};
 use crate::command_line::{Global, LintFormat, PolicyLint};
@@ -16,29 +16,12 @@ use crate::policies;
 use crate::terminal::{Terminal, Tone};
 
 pub(super) fn lint(global: &Global, options: &PolicyLint, terminal: &Terminal) -> anyhow::Result<()> {
-    let as_of = match &options.as_of {
-        Some(day) => format!("{day}T00:00:00Z")
-            .parse::<Timestamp>()
-            .with_context(|| format!("{day:?} is no date: write such as 2027-01-31"))?,
-        None => Timestamp::from_millis(jiff::Timestamp::now().as_millisecond()),
-    };
-    let known = super::configuration(global)?.as_ref().map(names);
+    let as_of = day(options.as_of.as_deref())?;
+    let known = names(global)?;
     let files = policies::read(&super::directory(global, &options.policies)?)?;
     let found = countersign_policy::lint(files, as_of, known.as_ref());
-    let word = |finding: &Finding| match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
     if terminal.json {
-        let shown: Vec<_> = found
-            .iter()
-            .map(|finding| {
-                json!({
-                    "file": finding.file, "line": finding.line, "severity": word(finding), "rule": finding.rule,
-                    "message": finding.message, "help": finding.help,
-                })
-            })
-            .collect();
+        let shown: Vec<_> = found.iter().map(of_finding).collect();
         terminal.json(&json!({"findings": shown}))?;
     } else {
         match options.format {
@@ -49,6 +32,27 @@ pub(super) fn lint(global: &Global, options: &PolicyLint, terminal: &Terminal) -
     }
     let fatal = |finding: &Finding| finding.severity == Severity::Error || options.deny.is_some();
     if found.iter().any(fatal) { Err(Found.into()) } else { Ok(()) }
+}
+
+/// The first instant of the day that reviews are held against: today, where nobody says.
+pub(super) fn day(as_of: Option<&str>) -> anyhow::Result<Timestamp> {
+    match as_of {
+        Some(day) => format!("{day}T00:00:00Z")
+            .parse::<Timestamp>()
+            .with_context(|| format!("{day:?} is no date: write such as 2027-01-31")),
+        None => Ok(Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())),
+    }
+}
+
+pub(super) fn of_finding(finding: &Finding) -> Value {
+    let word = match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    json!({
+        "file": finding.file, "line": finding.line, "severity": word, "rule": finding.rule,
+        "message": finding.message, "help": finding.help,
+    })
 }
 
 fn annotation(finding: &Finding) -> Annotation<'_> {
@@ -87,8 +91,12 @@ fn tell(found: &[Finding], terminal: &Terminal) {
     }
 }
 
-/// Everything that has a name from the start or by the configuration.
-fn names(configuration: &Configuration) -> KnownNames {
+/// Everything that has a name from the start or by the configuration, where there is one.
+pub(super) fn names(global: &Global) -> anyhow::Result<Option<KnownNames>> {
+    Ok(super::configuration(global)?.as_ref().map(names_of))
+}
+
+fn names_of(configuration: &Configuration) -> KnownNames {
     let inventory = &configuration.inventory;
     let mut known = KnownNames::default();
     let mut put = |kind, names: BTreeSet<String>| {

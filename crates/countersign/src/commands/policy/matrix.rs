@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use countersign_model::Resource;
 use countersign_policy::{Change, Matrix, PolicySet, Symbols};
 use serde_json::{Value, json};
 
@@ -14,8 +15,7 @@ use crate::terminal::Terminal;
 pub(super) fn matrix(global: &Global, options: &PolicyMatrix, terminal: &Terminal) -> anyhow::Result<()> {
     let directory = super::directory(global, &options.policies)?;
     let set = PolicySet::load(policies::read(&directory)?, &Arc::new(Symbols::default()))?;
-    let resources = super::configuration(global)?.map(|configuration| configuration.inventory.resources);
-    let matrix = Matrix::of(&set, &resources.unwrap_or_default())?;
+    let matrix = Matrix::of(&set, &resources(global)?)?;
     let file = options.file.clone().unwrap_or_else(|| directory.join("matrix.txt"));
     let shown = file.display();
     if options.write {
@@ -46,7 +46,13 @@ pub(super) fn matrix(global: &Global, options: &PolicyMatrix, terminal: &Termina
     if changes.is_empty() { Ok(()) } else { Err(Found.into()) }
 }
 
-fn of_change(change: &Change) -> Value {
+/// What policies may name, as far as there is a configuration.
+pub(super) fn resources(global: &Global) -> anyhow::Result<Vec<Resource>> {
+    let configuration = super::configuration(global)?;
+    Ok(configuration.map(|configuration| configuration.inventory.resources).unwrap_or_default())
+}
+
+pub(super) fn of_change(change: &Change) -> Value {
     match change {
         Change::New { kind, name } => json!({"change": "new", "kind": kind, "name": name}),
         Change::Gone { kind, name } => json!({"change": "gone", "kind": kind, "name": name}),

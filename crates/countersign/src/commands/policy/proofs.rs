@@ -3,6 +3,9 @@
 
 mod report;
 
+pub(super) use report::Run;
+
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +13,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use countersign_model::PolicyId;
 use countersign_policy::{Claim, Guardrail, PolicySet, Symbols};
-use countersign_prove::{Cache, Options, Progress, Solver};
+use countersign_prove::{Cache, Options, Progress, Report, Solver};
 
 use super::forms;
 use crate::command_line::{Global, PolicyProve, Proving, TestFormat};
@@ -22,8 +25,9 @@ pub(super) fn prove(global: &Global, options: &PolicyProve, terminal: &Terminal)
     let directory = super::directory(global, &options.policies)?;
     let set = PolicySet::load(policies::read(&directory)?, &Arc::new(Symbols::default()))?;
     let guardrails = chosen(&set, options)?;
-    let done = run(&set, &guardrails, &directory, &options.proving, terminal)?;
-    let run = report::Run::new(&set, &done, &directory);
+    let others = proofs::others(&guardrails, &directory)?;
+    let done = run(&set, &guardrails, &others, &options.proving, terminal)?;
+    let run = Run::new(&set, &done, &directory);
     if let Some(folder) = &options.write_tests {
         run.write_tests(folder, terminal)?;
     }
@@ -45,8 +49,9 @@ pub(in crate::commands) fn demand(
     terminal: &Terminal,
 ) -> anyhow::Result<serde_json::Value> {
     let set = PolicySet::load(policies::read(directory)?, &Arc::new(Symbols::default()))?;
-    let done = run(&set, set.guardrails(), directory, proving, terminal)?;
-    let run = report::Run::new(&set, &done, directory);
+    let others = proofs::others(set.guardrails(), directory)?;
+    let done = run(&set, set.guardrails(), &others, proving, terminal)?;
+    let run = Run::new(&set, &done, directory);
     if !done.proven() {
         if terminal.json {
             terminal.json(&run.json())?;
@@ -58,14 +63,14 @@ pub(in crate::commands) fn demand(
     Ok(run.json())
 }
 
-fn run(
+/// `others` are the sets that guardrails compare with: one without is not run.
+pub(super) fn run(
     set: &PolicySet,
     guardrails: &[Guardrail],
-    directory: &Path,
+    others: &BTreeMap<PolicyId, PolicySet>,
     proving: &Proving,
     terminal: &Terminal,
-) -> anyhow::Result<countersign_prove::Report> {
-    let others = proofs::others(guardrails, directory)?;
+) -> anyhow::Result<Report> {
     let solver = Solver::find()?;
     let options = Options {
         timeout: files::span(&proving.timeout)?,
@@ -78,7 +83,7 @@ fn run(
             super::eprint_progress(done, format!("{total} questions"));
         }
     };
-    let done = countersign_prove::prove(set, guardrails, &others, &solver, &options, &progress);
+    let done = countersign_prove::prove(set, guardrails, others, &solver, &options, &progress);
     if screen {
         super::erase_progress();
     }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::eprint_progress;
 use super::replayed::{markdown, tell};
-use crate::command_line::{FailOn, Global, PolicyReplay, ReplayFormat};
+use crate::command_line::{FailOn, Global, PolicyReplay, Recorded, ReplayFormat};
 use crate::commands;
 use crate::commands::files::{data_directory, span};
 use crate::commands::ledger::{Remote, is_url, trusted_key};
@@ -39,13 +39,11 @@ pub(super) async fn replay(global: &Global, options: PolicyReplay, terminal: &Te
     let files = policies::read(&super::directory(global, &options.policies)?)?;
     // Mistakes are told here, with their colours, whoever decides afterwards.
     let set = PolicySet::load(files, &Arc::new(Symbols::default()))?;
-    let since = options.since.as_deref().map(instant).transpose()?;
     let found = match server(global, &options, terminal)? {
-        Some(control) => asked(&control, &options, terminal, &set, since).await?,
+        Some(control) => asked(&control, &options, terminal, &set).await?,
         None => {
-            let threads = std::thread::available_parallelism().map_or(1, usize::from);
-            let span = Span { since, newest: None, examples: options.examples.into(), threads };
-            Found { report: recorded(global, &options, terminal, set, span).await?, live: None }
+            let examples = options.examples.into();
+            Found { report: recorded(global, &options.recorded, terminal, set, examples).await?, live: None }
         }
     };
     show(&found, &options, terminal)?;
@@ -54,7 +52,7 @@ pub(super) async fn replay(global: &Global, options: PolicyReplay, terminal: &Te
 
 /// The server to ask: the one that is named, or that runs on the data directory. A ledger that is named needs none.
 fn server(global: &Global, options: &PolicyReplay, terminal: &Terminal) -> anyhow::Result<Option<Control>> {
-    if options.ledger.is_some() || options.archive.directory.is_some() {
+    if options.recorded.ledger.is_some() || options.recorded.archive.directory.is_some() {
         return Ok(None);
     }
     match Control::from_options(global, &data_directory(global, terminal)?) {
@@ -69,8 +67,8 @@ async fn asked(
     options: &PolicyReplay,
     terminal: &Terminal,
     set: &PolicySet,
-    since: Option<Timestamp>,
 ) -> anyhow::Result<Found> {
+    let since = options.recorded.since.as_deref().map(instant).transpose()?;
     let files: BTreeMap<String, String> = set.sources().iter().map(|file| (file.name(), file.text.clone())).collect();
     let body = json!({"files": files, "since": since, "examples": options.examples.min(100)});
     let progress = std::io::stderr().is_terminal() && !terminal.json;
@@ -110,13 +108,17 @@ fn instant(text: &str) -> anyhow::Result<Timestamp> {
     Ok(SystemClock.now().minus(ago))
 }
 
-async fn recorded(
+/// From a ledger as files, or as a server publishes it.
+pub(super) async fn recorded(
     global: &Global,
-    options: &PolicyReplay,
+    options: &Recorded,
     terminal: &Terminal,
     set: PolicySet,
-    span: Span,
+    examples: usize,
 ) -> anyhow::Result<Report> {
+    let since = options.since.as_deref().map(instant).transpose()?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let span = Span { since, newest: None, examples, threads };
     let progress = std::io::stderr().is_terminal() && !terminal.json;
     let archive = options.archive.directory.clone();
     let key = || trusted_key(global, options.key.as_deref(), options.key_file.as_deref());

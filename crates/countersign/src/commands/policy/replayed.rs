@@ -6,6 +6,7 @@ use countersign_model::Timestamp;
 use countersign_replay::{Changes, Part, Report, Tally, Unchanged};
 use countersign_web::wire::{ReplayEnding, ReplayLive};
 
+use super::markdown::{Block, Page, code, fold};
 use super::replay::Found;
 use crate::terminal::{Table, Terminal, Tone};
 
@@ -153,67 +154,72 @@ fn tell_live(live: &ReplayLive, terminal: &Terminal) {
     }
 }
 
-/// A name in a cell: it ends neither the cell nor the code.
-fn cell(text: &str) -> String {
-    format!("`{}`", text.replace(['`', '|', '\n', '\r'], "\u{FFFD}"))
+/// How a replay is told in Markdown.
+pub(super) struct Telling {
+    /// People and decisions by their names, or only how many.
+    pub(super) names: bool,
+    /// Lines of one list.
+    pub(super) lines: usize,
 }
 
 pub(super) fn markdown(found: &Found) -> String {
+    let mut page = Page::default();
+    page.section(
+        "Replay of recorded decisions",
+        usize::MAX / 2,
+        &blocks(found, &Telling { names: true, lines: LINES }),
+    );
+    page.finish().trim_start().to_owned()
+}
+
+pub(super) fn blocks(found: &Found, telling: &Telling) -> Vec<Block> {
     let report = &found.report;
-    let mut text = String::from("### Replay of recorded decisions\n\n");
-    for line in covered(report) {
-        let _ = writeln!(text, "{line}.  ");
-    }
-    text += "\n| | decisions | people | resources | first | last |\n|---|---:|---:|---:|---|---|\n";
+    let mut blocks = vec![Block::Text(covered(report).iter().map(|line| format!("{line}.  \n")).collect())];
     let all = report.unchanged.allowed + report.unchanged.challenged + report.unchanged.denied;
-    for (what, changes) in outcomes(report) {
+    let row = |(what, changes): (&str, &Changes)| {
         let Tally { count, first, last, .. } = &changes.all;
         let (people, resources) = (changes.people.len(), changes.resources.len());
-        let _ = writeln!(
-            text,
-            "| **{what}** | {count} | {people} | {resources} | {} | {} |",
-            instant(*first),
-            instant(*last)
-        );
-    }
-    let _ = writeln!(text, "| unchanged | {all} | | | | |");
-    for (what, changes) in outcomes(report) {
-        if changes.all.count == 0 {
-            continue;
-        }
-        let _ = write!(
-            text,
-            "\n<details><summary>{what}: {} (were {})</summary>\n",
-            changes.all.count,
-            were(&changes.were)
-        );
+        format!("| **{what}** | {count} | {people} | {resources} | {} | {} |", instant(*first), instant(*last))
+    };
+    let rows = outcomes(report).into_iter().map(row).chain([format!("| unchanged | {all} | | | | |")]).collect();
+    let head = "| | decisions | people | resources | first | last |\n|---|---:|---:|---:|---|---|".to_owned();
+    blocks.push(Block::Table { head, rows });
+    for (what, changes) in outcomes(report).into_iter().filter(|(_, changes)| changes.all.count > 0) {
+        let mut inside = String::new();
         for (heading, parts) in lists(changes) {
-            let _ = write!(text, "\n| {heading} | decisions | first | last | examples |\n|---|---:|---|---|---|\n");
-            for part in parts.iter().take(LINES) {
+            if heading == "who" && !telling.names {
+                let _ = write!(inside, "\n{} who asked, not named here.\n", parts.len());
+                continue;
+            }
+            let _ = write!(inside, "\n| {heading} | decisions | first | last | examples |\n|---|---:|---|---|---|\n");
+            for part in parts.iter().take(telling.lines) {
                 let Tally { count, first, last, examples } = &part.tally;
                 let how = part.how.map(|how| format!(" {}", how.words())).unwrap_or_default();
-                let examples: Vec<String> = examples.iter().map(|id| format!("`{id}`")).collect();
+                let examples: Vec<String> = match telling.names {
+                    true => examples.iter().map(|id| format!("`{id}`")).collect(),
+                    false => Vec::new(),
+                };
                 let (first, last) = (instant(*first), instant(*last));
                 let _ = writeln!(
-                    text,
+                    inside,
                     "| {}{how} | {count} | {first} | {last} | {} |",
-                    cell(&part.name),
+                    code(&part.name),
                     examples.join(" ")
                 );
             }
-            if parts.len() > LINES {
-                let _ = writeln!(text, "| and {} more | | | | |", parts.len() - LINES);
+            if parts.len() > telling.lines {
+                let _ = writeln!(inside, "| and {} more | | | | |", parts.len() - telling.lines);
             }
         }
-        text += "\n</details>\n";
+        let summary = format!("{what}: {} (were {})", changes.all.count, were(&changes.were));
+        blocks.push(fold(&summary, &inside));
     }
     if let Some(live) = &found.live {
-        let _ = write!(
-            text,
-            "\n**Now:** {}; something would be otherwise in {} sessions.\n",
-            cut(live),
-            live.sessions.len()
-        );
+        let sessions = live.sessions.len();
+        blocks.push(Block::Text(format!(
+            "**Now:** {}; something would be otherwise in {sessions} sessions.\n",
+            cut(live)
+        )));
     }
-    text
+    blocks
 }

@@ -3,23 +3,25 @@
 
 mod report;
 
+pub(super) use report::Run;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use countersign_model::{Decision, PolicyId, PolicyRole};
-use countersign_policy::{Considered, Coverage, Effect, PolicyInfo, PolicySet, Symbols, need_name, remedy};
+use countersign_policy::{Considered, Coverage, Effect, PolicyInfo, PolicySet, SourceFile, Symbols, need_name, remedy};
 
 use super::forms;
 use crate::command_line::{Global, PolicyTest as Options, TestFormat};
 use crate::commands::{Found, Mistaken};
-use crate::configuration::{PolicyTest, parse_policy_tests};
+use crate::configuration::{Mistakes, PolicyTest, parse_policy_tests};
 use crate::policies;
 use crate::terminal::Terminal;
 
 /// One test and what became of it.
-struct Outcome {
-    test: PolicyTest,
+pub(super) struct Outcome {
+    pub(super) test: PolicyTest,
     decision: Decision,
     /// Empty where it passed.
     unmet: Vec<String>,
@@ -27,7 +29,7 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn passed(&self) -> bool {
+    pub(super) fn passed(&self) -> bool {
         self.unmet.is_empty()
     }
 
@@ -84,36 +86,20 @@ pub(super) fn test(global: &Global, options: &Options, terminal: &Terminal) -> a
     let directory = super::directory(global, &options.policies)?;
     let set = PolicySet::load(policies::read(&directory)?, &Arc::new(Symbols::default()))?;
     let files = if options.files.is_empty() { test_files(&directory.join("tests"))? } else { options.files.clone() };
-    let tests = read(&files, terminal)?;
-    for test in &tests {
-        for id in test.expectation.by.iter().flatten() {
-            if !set.policies().iter().any(|info| info.id == *id) {
-                let place = format!("{}:{}", test.file.display(), test.line);
-                bail!("{place}: the test {:?} names the policy {id}, and there is none", test.name);
-            }
-        }
+    let read = |path: PathBuf| -> anyhow::Result<SourceFile> {
+        let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        Ok(SourceFile { path, text })
+    };
+    let files = files.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let tests = parse(&files).map_err(|mistakes| {
+        mistakes.iter().for_each(|mistakes| terminal.note(mistakes.to_string()));
+        Mistaken
+    })?;
+    if let Some(nobody) = nobody(&set, &tests) {
+        bail!(nobody);
     }
-    let mut coverage = Coverage::of(&set);
-    let outcomes: Vec<Outcome> = tests
-        .into_iter()
-        .map(|test| {
-            coverage.observe(&test.trial);
-            let considered = test.trial.considered(&set);
-            let (decision, unmet) = match test.trial.decide(&set) {
-                Ok(decision) => {
-                    let unmet = test.expectation.unmet(&decision);
-                    (decision, unmet)
-                }
-                Err(reference) => {
-                    let fault = "the compiled policies and Cedar's own authorizer differ: please report this";
-                    (*reference, vec![fault.to_owned()])
-                }
-            };
-            Outcome { test, decision, unmet, considered }
-        })
-        .collect();
-    let run = report::Run { set: &set, outcomes: &outcomes, coverage: &coverage };
-    let short = options.require_coverage.is_some_and(|percent| coverage.percent() < usize::from(percent));
+    let run = run(&set, tests);
+    let short = options.require_coverage.is_some_and(|percent| run.percent() < usize::from(percent));
     match (terminal.json, options.format) {
         (true, _) => terminal.json(&run.json())?,
         (false, TestFormat::Human) => run.tell(terminal, options.coverage || short),
@@ -124,10 +110,41 @@ pub(super) fn test(global: &Global, options: &Options, terminal: &Terminal) -> a
     }
     if short {
         let percent = options.require_coverage.unwrap_or_default();
-        terminal
-            .note(format!("the tests cover {} % of the policies, and {percent} % are required", coverage.percent()));
+        terminal.note(format!("the tests cover {} % of the policies, and {percent} % are required", run.percent()));
     }
-    if !short && outcomes.iter().all(Outcome::passed) { Ok(()) } else { Err(Found.into()) }
+    if !short && run.passed() { Ok(()) } else { Err(Found.into()) }
+}
+
+/// Decides every test of `tests` by `set`.
+pub(super) fn run(set: &PolicySet, tests: Vec<PolicyTest>) -> Run<'_> {
+    let mut coverage = Coverage::of(set);
+    let decided = |test: PolicyTest| {
+        coverage.observe(&test.trial);
+        let considered = test.trial.considered(set);
+        let (decision, unmet) = match test.trial.decide(set) {
+            Ok(decision) => {
+                let unmet = test.expectation.unmet(&decision);
+                (decision, unmet)
+            }
+            Err(reference) => {
+                let fault = "the compiled policies and Cedar's own authorizer differ: please report this";
+                (*reference, vec![fault.to_owned()])
+            }
+        };
+        Outcome { test, decision, unmet, considered }
+    };
+    let outcomes = tests.into_iter().map(decided).collect();
+    Run { set, outcomes, coverage }
+}
+
+/// What is wrong with a test that names a policy which nobody has.
+pub(super) fn nobody(set: &PolicySet, tests: &[PolicyTest]) -> Option<String> {
+    let unknown = |id: &PolicyId| !set.policies().iter().any(|info| info.id == *id);
+    tests.iter().find_map(|test| {
+        let id = test.expectation.by.iter().flatten().find(|id| unknown(id))?;
+        let place = format!("{}:{}", test.file.display(), test.line);
+        Some(format!("{place}: the test {:?} names the policy {id}, and there is none", test.name))
+    })
 }
 
 /// Every `.toml` file of a directory, in order of their names.
@@ -147,18 +164,14 @@ fn test_files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Every test of every file; or every mistake of every file, shown.
-fn read(files: &[PathBuf], terminal: &Terminal) -> anyhow::Result<Vec<PolicyTest>> {
-    let (mut tests, mut mistaken) = (Vec::new(), false);
-    for path in files {
-        let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        match parse_policy_tests(path, &text) {
+/// Every test of every file; or every mistake, by file.
+pub(super) fn parse(files: &[SourceFile]) -> Result<Vec<PolicyTest>, Vec<Mistakes>> {
+    let (mut tests, mut mistaken) = (Vec::new(), Vec::new());
+    for file in files {
+        match parse_policy_tests(&file.path, &file.text) {
             Ok(more) => tests.extend(more),
-            Err(mistakes) => {
-                mistaken = true;
-                terminal.note(mistakes.to_string());
-            }
+            Err(mistakes) => mistaken.push(mistakes),
         }
     }
-    if mistaken { Err(Mistaken.into()) } else { Ok(tests) }
+    if mistaken.is_empty() { Ok(tests) } else { Err(mistaken) }
 }

@@ -14,7 +14,7 @@ use crate::configuration::{parse_policy_tests, written_policy_test};
 use crate::proofs::words;
 use crate::terminal::{Terminal, Tone};
 
-pub(super) struct Run<'a> {
+pub(in crate::commands::policy) struct Run<'a> {
     set: &'a PolicySet,
     report: &'a Report,
     directory: &'a Path,
@@ -24,7 +24,7 @@ pub(super) struct Run<'a> {
 type Written = Result<String, String>;
 
 impl<'a> Run<'a> {
-    pub(super) const fn new(set: &'a PolicySet, report: &'a Report, directory: &'a Path) -> Self {
+    pub(in crate::commands::policy) const fn new(set: &'a PolicySet, report: &'a Report, directory: &'a Path) -> Self {
         Self { set, report, directory }
     }
 
@@ -76,7 +76,7 @@ impl<'a> Run<'a> {
     }
 
     /// Why it is not proven, in a line.
-    fn reason(&self, outcome: &Outcome) -> Option<String> {
+    pub(in crate::commands::policy) fn reason(&self, outcome: &Outcome) -> Option<String> {
         match &outcome.verdict {
             Verdict::Proven => None,
             Verdict::Failed(example) => Some(match (&outcome.guardrail.claim, &example.policy) {
@@ -93,7 +93,7 @@ impl<'a> Run<'a> {
     }
 
     /// Everything about what is not proven, a line each.
-    fn details(&self, outcome: &Outcome) -> Vec<String> {
+    pub(in crate::commands::policy) fn details(&self, outcome: &Outcome) -> Vec<String> {
         let mut lines = vec![outcome.guardrail.description.clone()];
         lines.extend(self.reason(outcome));
         if let Verdict::Failed(example) = &outcome.verdict {
@@ -176,7 +176,7 @@ impl<'a> Run<'a> {
         self.report.outcomes.iter().filter(|outcome| outcome.verdict.result() == result).count()
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(in crate::commands::policy) fn json(&self) -> Value {
         let each: Vec<Value> = self.report.outcomes.iter().map(|outcome| self.one(outcome)).collect();
         json!({
             "proven": self.report.proven(),

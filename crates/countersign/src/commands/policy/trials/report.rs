@@ -9,10 +9,10 @@ use super::super::forms::Case;
 use super::Outcome;
 use crate::terminal::{Terminal, Tone};
 
-pub(super) struct Run<'a> {
-    pub(super) set: &'a PolicySet,
-    pub(super) outcomes: &'a [Outcome],
-    pub(super) coverage: &'a Coverage<'a>,
+pub(in crate::commands::policy) struct Run<'s> {
+    pub(super) set: &'s PolicySet,
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) coverage: Coverage<'s>,
 }
 
 const fn role(role: PolicyRole) -> &'static str {
@@ -35,12 +35,25 @@ fn missing(covered: &Covered) -> Vec<&'static str> {
 }
 
 impl Run<'_> {
-    fn failed(&self) -> impl Iterator<Item = &Outcome> {
+    pub(in crate::commands::policy) fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    pub(in crate::commands::policy) fn failed(&self) -> impl Iterator<Item = &Outcome> {
         self.outcomes.iter().filter(|outcome| !outcome.passed())
     }
 
+    pub(in crate::commands::policy) fn passed(&self) -> bool {
+        self.outcomes.iter().all(Outcome::passed)
+    }
+
+    /// How much of the policies the tests reach.
+    pub(in crate::commands::policy) fn percent(&self) -> usize {
+        self.coverage.percent()
+    }
+
     /// Everything about a failure, a line each.
-    fn details(&self, outcome: &Outcome) -> Vec<String> {
+    pub(in crate::commands::policy) fn details(&self, outcome: &Outcome) -> Vec<String> {
         let mut lines = outcome.unmet.clone();
         for info in outcome.determining(self.set) {
             lines.push(format!("decided by {} {} ({}:{})", role(info.role), info.id, info.file.display(), info.line));
@@ -89,7 +102,7 @@ impl Run<'_> {
         ));
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(in crate::commands::policy) fn json(&self) -> Value {
         let tests: Vec<Value> = self.outcomes.iter().map(|outcome| self.test(outcome)).collect();
         let (possible, seen) = self.coverage.outcomes();
         let uncovered: Vec<Value> = self
