@@ -17,6 +17,8 @@ const LIMITS: Limits = Limits {
     archive_ratio: 200,
     rows: 10_000,
     text_bytes: 4096,
+    parts: 100,
+    decisions: 100_000,
 };
 
 /// What a file has to begin with to be one of a family: the fuzzer's first byte chooses.

@@ -75,7 +75,7 @@ pub struct Skipped {
 }
 
 /// Rows of one import. Made by [`crate::read`].
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Batch {
     pub(crate) texts: Texts,
     pub(crate) parts: Vec<Part>,
@@ -87,6 +87,12 @@ pub struct Batch {
     /// Names that mean nothing unless something else says what: an end of an edge that is still one at the end is left out.
     pub(crate) loose: BTreeSet<u32>,
     skipped: BTreeMap<(u32, &'static str), (u64, Option<Place>)>,
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Batch of {} files, {} nodes, {} edges", self.files.len(), self.nodes.len(), self.edges.len())
+    }
 }
 
 impl Batch {
@@ -195,6 +201,10 @@ impl<'a, 'w> Intake<'a, 'w> {
         self.batch.files.get(self.file as usize).map_or("", |file| &file.name)
     }
 
+    pub(crate) fn limits(&self) -> &Limits {
+        self.limits
+    }
+
     /// Called once for each record: tells how far it is, and hears whether to go on.
     pub(crate) fn record(&mut self) -> Result<(), Cause> {
         self.records += 1;
@@ -209,6 +219,9 @@ impl<'a, 'w> Intake<'a, 'w> {
     pub(crate) fn part(&mut self, system: System, realm: &str, part: &str) -> Result<u32, Cause> {
         let part = Part { system, realm: self.clean(realm)?, part: self.clean(part)? };
         let found = self.batch.parts.iter().position(|known| *known == part);
+        if found.is_none() && self.batch.parts.len() >= self.limits.parts {
+            return Err(Cause::TooManyParts { limit: self.limits.parts });
+        }
         let number = found.unwrap_or_else(|| {
             self.batch.parts.push(part);
             self.batch.parts.len() - 1

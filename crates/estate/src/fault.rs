@@ -29,6 +29,10 @@ pub enum Cause {
     TooManyFiles { limit: usize },
     #[error("more than {limit} nodes and edges in one import")]
     TooManyRows { limit: usize },
+    #[error("more than {limit} domains, accounts or other parts in one import")]
+    TooManyParts { limit: usize },
+    #[error("its policies take more than {limit} steps to weigh; no account that AWS allows does")]
+    TooMuchWork { limit: u64 },
     #[error("a text of more than {limit} bytes where a name or key belongs")]
     TextTooLong { limit: usize },
     #[error("more than {limit} values of one attribute")]

@@ -21,6 +21,10 @@ pub struct Limits {
     pub rows: usize,
     /// Bytes of one name, key or other text that is kept.
     pub text_bytes: usize,
+    /// Parts of sources in one import, such as domains: each is looked for among all others.
+    pub parts: usize,
+    /// Statements of policies that are weighed in one file, where everybody is held against everything.
+    pub decisions: u64,
 }
 
 impl Default for Limits {
@@ -32,6 +36,8 @@ impl Default for Limits {
             archive_ratio: 200,
             rows: 20_000_000,
             text_bytes: 4096,
+            parts: 1000,
+            decisions: 1_000_000_000,
         }
     }
 }

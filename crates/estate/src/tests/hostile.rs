@@ -117,6 +117,28 @@ fn rows_and_texts_are_bounded() {
 }
 
 #[test]
+fn a_small_file_cannot_ask_for_much_work() {
+    let domains: Vec<String> = (0..20)
+        .map(|id| format!(r#"{{"ObjectIdentifier":"S-1-5-21-1-2-3-{id}","Properties":{{"domain":"D{id}"}}}}"#))
+        .collect();
+    let domains = format!(r#"{{"data":[{}],"meta":{{"type":"users","version":6}}}}"#, domains.join(","));
+    assert_eq!(
+        cause(domains.as_bytes(), &Limits { parts: 10, ..Limits::default() }),
+        Cause::TooManyParts { limit: 10 }
+    );
+    let users: Vec<String> = (0..50)
+        .map(|id| {
+            let policy = r#"{"Statement":{"Effect":"Allow","Action":"iam:CreateAccessKey","Resource":"*"}}"#;
+            let arn = format!("arn:aws:iam::123456789012:user/{id}");
+            format!(r#"{{"UserName":"{id}","Arn":"{arn}","UserPolicyList":[{{"PolicyDocument":{policy}}}]}}"#)
+        })
+        .collect();
+    let users = format!(r#"{{"UserDetailList":[{}]}}"#, users.join(","));
+    let few = Limits { decisions: 1000, ..Limits::default() };
+    assert_eq!(cause(users.as_bytes(), &few), Cause::TooMuchWork { limit: 1000 });
+}
+
+#[test]
 fn names_cannot_turn_a_terminal_around() {
     let hostile = USERS.replace("ANA@", "ANA\\u202e\\u001b[2J@");
     let inventory = inventory(&hostile);

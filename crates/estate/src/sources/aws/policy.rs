@@ -118,8 +118,21 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
 }
 
 /// Patterns of actions or resources.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub(super) struct Patterns(Many<String>);
+
+/// AWS allows no name of this length; a longer pattern is there to cost time.
+const LONGEST_PATTERN: usize = 2048;
+
+impl<'de> Deserialize<'de> for Patterns {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let patterns: Many<String> = Many::deserialize(deserializer)?;
+        match patterns.0.iter().any(|pattern| pattern.len() > LONGEST_PATTERN) {
+            true => Err(D::Error::custom("a pattern, expected one of a name's length")),
+            false => Ok(Self(patterns)),
+        }
+    }
+}
 
 /// Whom a trust policy names, by kind.
 #[derive(Clone, Debug, Default)]

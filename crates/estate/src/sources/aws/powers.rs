@@ -1,6 +1,7 @@
 //! What each user, group and role of an account can do to the others, and to the account: the ways by which people who
 //! attack AWS raise their permissions, as edges.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::{Account, Principal, Sort, account_of};
@@ -49,7 +50,7 @@ pub(super) fn take(intake: &mut Intake<'_, '_>, account: &Account) -> Result<(),
     for principal in &account.principals {
         keys.push(intake.key(&principal.arn).map_err(|cause| (cause, Some(principal.place.clone())))?);
     }
-    let mut powers = Powers { intake, account, part, root, keys, collected: BTreeSet::new() };
+    let mut powers = Powers { intake, account, part, root, keys, collected: BTreeSet::new(), weighed: Cell::new(0) };
     powers.nodes()?;
     let mut assumed = BTreeMap::new();
     for (number, role) in account.principals.iter().enumerate().filter(|(_, role)| role.sort == Sort::Role) {
@@ -77,6 +78,8 @@ struct Powers<'e, 'a, 'w> {
     keys: Vec<u32>,
     /// Sorts of which there is a node for all of them together.
     collected: BTreeSet<&'static str>,
+    /// Statements so far: everybody is held against everything, so that a small file can ask for much work.
+    weighed: Cell<u64>,
 }
 
 impl<'e> Powers<'e, '_, '_> {
@@ -137,6 +140,15 @@ impl<'e> Powers<'e, '_, '_> {
         Ok(())
     }
 
+    /// Before each step of a loop over principals: told, stopped and bounded.
+    fn step(&mut self) -> Result<(), Failed> {
+        let limit = self.intake.limits().decisions;
+        if self.weighed.get() > limit {
+            return Err((Cause::TooMuchWork { limit }, None));
+        }
+        self.intake.record().map_err(nowhere)
+    }
+
     fn clean(&self, text: &str) -> Result<Option<Box<str>>, Failed> {
         self.intake.clean(text).map(Some).map_err(nowhere)
     }
@@ -167,6 +179,7 @@ impl<'e> Powers<'e, '_, '_> {
 
     /// Its own permissions, less the denials of its groups; the permissions of groups are the groups' edges.
     fn may_by(&self, own: &[&Statement], principal: &Principal, action: &str, resource: &str) -> Answer {
+        self.weighed.set(self.weighed.get().saturating_add(1 + own.len() as u64));
         let allows =
             |statement: &&&Statement| statement.said.effect == Effect::Allow && statement.said.speaks_of(action);
         if !own.iter().any(|statement| allows(&statement)) {
@@ -302,7 +315,7 @@ impl<'e> Powers<'e, '_, '_> {
     ) -> Result<(), Failed> {
         let account = self.account;
         for (other, principal) in account.principals.iter().enumerate().filter(|(other, _)| *other != number) {
-            self.intake.record().map_err(nowhere)?;
+            self.step()?;
             let answer = self.may(principal, "sts:AssumeRole", &role.arn).and(trust);
             if answer != Answer::No {
                 self.add(self.key(other), Relation::Assume, self.key(number), answer.clone())?;
@@ -313,7 +326,7 @@ impl<'e> Powers<'e, '_, '_> {
     }
 
     fn of(&mut self, number: usize, principal: &'e Principal, assumed: &Assumed) -> Result<(), Failed> {
-        self.intake.record().map_err(nowhere)?;
+        self.step()?;
         let own = self.key(number);
         // Everything on everything: the rest follows from the account.
         let mut everything = self.may(principal, "*:*", "*");
@@ -422,7 +435,7 @@ impl<'e> Powers<'e, '_, '_> {
         };
         let mut answers = Vec::new();
         for (other, target) in all().filter(|(other, _)| *other != number) {
-            self.intake.record().map_err(nowhere)?;
+            self.step()?;
             let mut best = Answer::No;
             for action in &actions {
                 let answer = self.may_by(&own, principal, action, &target.arn);
@@ -490,7 +503,7 @@ impl<'e> Powers<'e, '_, '_> {
             return Ok(());
         }
         for (number, role) in account.principals.iter().enumerate().filter(|(_, role)| role.sort == Sort::Role) {
-            self.intake.record().map_err(nowhere)?;
+            self.step()?;
             for (_, start) in started.iter().filter(|(service, _)| trusts_service(role, service)) {
                 let answer = self.may(principal, "iam:PassRole", &role.arn).and(start);
                 self.add(own, Relation::PassRole, self.key(number), answer)?;
