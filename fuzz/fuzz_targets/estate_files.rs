@@ -22,13 +22,15 @@ const LIMITS: Limits = Limits {
 };
 
 /// What a file has to begin with to be one of a family: the fuzzer's first byte chooses.
-const BEGINNINGS: [&str; 6] = [
+const BEGINNINGS: [&str; 8] = [
     "",
     r#"{"meta":{"type":"users","version":6},"data":["#,
     r#"{"type":"node","id":"1","labels":["User"],"#,
     r#"{"graph":{"nodes":["#,
     "dn: CN=a,DC=b\nobjectClass: user\nobjectSid: S-1-5-21-1-2-3-4\n",
     r#"{"UserDetailList":["#,
+    r#"{"apiVersion":"v1","items":[{"kind":"Namespace","metadata":{"name":"kube-system","uid":"u"}},"#,
+    "apiVersion: v1\nkind: List\nitems:\n- kind: Namespace\n  metadata: {name: kube-system, uid: u}\n",
 ];
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -6,7 +6,8 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 /// What is read here, for whoever brought something else.
 pub(crate) const KNOWN: &str = "SharpHound collections (JSON, zip), BloodHound-style graphs (JSON lines, OpenGraph), \
-                                LDIF of Active Directory, account authorization details of AWS IAM";
+                                LDIF of Active Directory, account authorization details of AWS IAM, \
+                                Kubernetes objects (JSON, YAML)";
 
 /// The kinds of file that are read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,6 +17,8 @@ pub enum Format {
     OpenGraph,
     Ldif,
     AwsAuthorization,
+    KubernetesJson,
+    KubernetesYaml,
 }
 
 pub(crate) fn detect(text: &str) -> Option<Format> {
@@ -23,6 +26,7 @@ pub(crate) fn detect(text: &str) -> Option<Format> {
     match text.as_bytes().first()? {
         b'{' => json(text),
         _ if ldif(text) => Some(Format::Ldif),
+        _ if yaml(text) => Some(Format::KubernetesYaml),
         _ => None,
     }
 }
@@ -38,6 +42,8 @@ fn json(text: &str) -> Option<Format> {
         Some(Format::OpenGraph)
     } else if has("UserDetailList") || has("RoleDetailList") || has("GroupDetailList") {
         Some(Format::AwsAuthorization)
+    } else if has("apiVersion") && has("items") {
+        Some(Format::KubernetesJson)
     } else if has("type") && (has("labels") || has("label")) {
         Some(Format::GraphLines)
     } else {
@@ -81,6 +87,12 @@ impl<'de> Visitor<'de> for ShapeVisitor {
         while list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Shape { keys: Vec::new() })
     }
+}
+
+/// Objects of Kubernetes have a kind and the version of their API, at the edge of the page.
+fn yaml(text: &str) -> bool {
+    let begins = |key: &str| text.lines().any(|line| line.starts_with(key));
+    begins("kind:") && begins("apiVersion:")
 }
 
 /// The first line that is neither empty nor a comment begins a record, or says the version.

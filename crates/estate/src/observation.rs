@@ -28,6 +28,8 @@ pub enum Kind {
     /// One permission or set of them that can be held: a managed policy.
     Entitlement,
     Device,
+    /// What runs and carries an identity, such as a pod.
+    Workload,
     Resource,
     /// Decides over what it is linked to: a group policy, a template of certificates.
     Policy,
@@ -75,6 +77,8 @@ pub enum Relation {
     HasSession,
     /// A device or person and a credential that is on it.
     HoldsKey,
+    /// A workload and the identity that it runs as.
+    RunsAs,
     /// May act as anybody towards this service (constrained delegation).
     DelegatesTo,
     /// May act as anybody towards this device (resource-based delegation).

@@ -8,7 +8,7 @@ use crate::batch::{Batch, FileRead, Intake};
 use crate::detect::{Format, detect};
 use crate::fault::{Cause, Fault};
 use crate::limits::{Limits, Watch};
-use crate::sources::{aws, graph_lines, ldif, sharphound};
+use crate::sources::{aws, graph_lines, kubernetes, ldif, sharphound};
 use crate::text;
 
 /// A file to be read. Its name is how faults and evidence speak of it, and nothing else.
@@ -62,6 +62,8 @@ fn file(batch: &mut Batch, name: &str, bytes: &[u8], limits: &Limits, watch: &mu
         Format::OpenGraph => graph_lines::read_document(&text, &mut intake),
         Format::Ldif => ldif::read(&text, &mut intake),
         Format::AwsAuthorization => aws::read(&text, &mut intake),
+        Format::KubernetesJson => kubernetes::read_json(&text, &mut intake),
+        Format::KubernetesYaml => kubernetes::read_yaml(&text, &mut intake),
     }
 }
 

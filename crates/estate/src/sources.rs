@@ -3,5 +3,6 @@
 pub(crate) mod aws;
 pub(crate) mod bloodhound;
 pub(crate) mod graph_lines;
+pub(crate) mod kubernetes;
 pub(crate) mod ldif;
 pub(crate) mod sharphound;
