@@ -203,7 +203,7 @@ fn asker(record: &SubjectRecord) -> Asker<'_> {
 }
 
 fn wanted<'r>(action: Action, record: &'r ResourceRecord, request: &RequestCondition) -> Wanted<'r> {
-    Wanted { action, record: &record.record, http: Some(Arc::new(request.of(&record.resource, action))) }
+    Wanted { action, record: &record.record, http: request.of(&record.resource, action).map(Arc::new) }
 }
 
 /// The request that stands for an action: where the resource's own rules say what the action is, what they say.

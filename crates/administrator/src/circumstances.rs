@@ -195,7 +195,7 @@ pub(crate) fn deny(cause: DenialCause) -> Decision {
 }
 
 /// Everything but the risk, and until when it stays as it is.
-fn gather(
+pub(crate) fn gather(
     view: &View,
     rules: &Rules,
     sight: &Sight,

@@ -1,6 +1,7 @@
 //! Decisions for services that enforce by themselves. The service says about whom, what and under which circumstances;
 //! posture, groups, risk and time are what is known here and nobody's to state. The decision is recorded with the
-//! service as its enforcement point; there is no lease, since what the service opens nobody here can close.
+//! service as its enforcement point; there is no lease, since what the service opens nobody here can close. A search is
+//! answered by what asking finds under the same circumstances, and recorded as one act of the service.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -8,14 +9,15 @@ use std::time::Duration;
 
 use countersign_ledger::{AppendError, DecisionEntry, EntryBody};
 use countersign_model::{
-    Action, Decision, DecisionId, DeviceEvidence, DeviceId, EnforcementPoint, HttpCircumstances, Methods, ResourceId,
-    SubjectId,
+    Action, ActionClass, Decision, DecisionId, DeviceEvidence, DeviceId, EnforcementPoint, HttpCircumstances, Methods,
+    ResourceId, SubjectId, Timestamp,
 };
+use countersign_policy::ask::{Proven, Situation};
 
-use crate::Administrator;
 use crate::authority::decision_entry;
-use crate::circumstances::{Proof, Sight};
+use crate::circumstances::{Proof, Sight, gather};
 use crate::sessions::Resolved;
+use crate::{ActError, Actor, Administrator};
 
 /// What a service asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,22 +66,10 @@ impl Administrator {
         let now = self.now();
         let id = DecisionId::timed(now, rand::random());
         let Inquiry { subject, action, resource, stated } = inquiry;
-        let view = self.0.world.view();
-        let device = stated.device.and_then(|id| view.device(&id)).map(|record| record.device().certificate);
-        let known = self.resource(&resource).is_some();
-        let sight = Sight {
-            point: EnforcementPoint { node: self.0.node.clone(), channel: "authzen", caller: Some(caller.clone()) },
-            device: device.map_or(DeviceEvidence::Absent, |fingerprint| DeviceEvidence::Certificate { fingerprint }),
-            action,
-            // As where no route covers a request: that it was asked for is in the record either way.
-            resource: Some(resource).filter(|_| known),
-            address: stated.address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
-            encrypted: stated.encrypted,
-            http: stated.http.map(Arc::new),
-            credential_kind: "stated".to_owned(),
-        };
-        let authentication = stated.authentication.map(|(methods, age)| (methods, now.minus(age)));
-        let proof = Proof::Valid(Resolved { subject, authentication, ..Resolved::anonymous() });
+        // As where no route covers a request: that it was asked for is in the record either way.
+        let resource = Some(resource).filter(|id| self.resource(id).is_some());
+        let (sight, stated) = self.vouched(caller, action, resource, stated, now);
+        let proof = Proof::Valid(Resolved { subject, ..stated });
         let judgement = self.judge(&sight, &proof, now);
         let decision = self.disclosed(judgement.decision.clone());
         let (shown, due) = (self.pair(&judgement), self.due(&judgement));
@@ -89,6 +79,53 @@ impl Administrator {
             Err(AppendError::Full) => Err(InquiryError::Overloaded),
             Err(AppendError::Broken | AppendError::Entry(_)) => Err(InquiryError::Unavailable),
         }
+    }
+
+    /// What `caller` vouches for, as what an enforcement point saw, and what that proves of nobody in particular.
+    fn vouched(
+        &self,
+        caller: &SubjectId,
+        action: Action,
+        resource: Option<ResourceId>,
+        stated: Stated,
+        now: Timestamp,
+    ) -> (Sight, Resolved) {
+        let Stated { authentication, device, address, encrypted, http } = stated;
+        let view = self.0.world.view();
+        let device = device.and_then(|id| view.device(&id)).map(|record| record.device().certificate);
+        let sight = Sight {
+            point: EnforcementPoint { node: self.0.node.clone(), channel: "authzen", caller: Some(caller.clone()) },
+            device: device.map_or(DeviceEvidence::Absent, |fingerprint| DeviceEvidence::Certificate { fingerprint }),
+            action,
+            resource,
+            address: address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+            encrypted,
+            http: http.map(Arc::new),
+            credential_kind: "stated".to_owned(),
+        };
+        let authentication = authentication.map(|(methods, age)| (methods, now.minus(age)));
+        (sight, Resolved { authentication, ..Resolved::anonymous() })
+    }
+
+    /// The circumstances under which [`inquire`](Self::inquire) decides now what is stated so, to ask who could and what.
+    pub fn stated_situation(&self, caller: &SubjectId, stated: Stated) -> Situation {
+        let now = self.now();
+        // Circumstances are the same for whatever is wanted.
+        let (sight, stated) = self.vouched(caller, Action::http(ActionClass::Read), None, stated, now);
+        let (circumstances, _) = gather(&self.0.world.view(), &self.0.rules.load(), &sight, &stated, now);
+        Situation { circumstances, proven: Proven::AsStated, risk: None }
+    }
+
+    /// Records a search before it is answered, with what was asked and how much was found: the answer names people who
+    /// asked for nothing, so there is no decision about each of them.
+    pub async fn record_search(
+        &self,
+        caller: &Actor,
+        of: &'static str,
+        target: &str,
+        detail: String,
+    ) -> Result<(), ActError> {
+        self.record_act(caller, &format!("search.{of}"), target, detail).await
     }
 
     /// The decision as its subject may be told of it.

@@ -83,12 +83,14 @@ pub struct Listen {
     pub trusted_proxies: Vec<AddressRange>,
 }
 
-/// Where other proxies ask for decisions. On loopback without TLS, elsewhere with it.
+/// Where other proxies ask for decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bridge {
     pub listen: SocketAddr,
     /// Whether whoever is on this machine may ask.
     pub open: bool,
+    /// Always, beyond loopback.
+    pub encrypted: bool,
 }
 
 /// The operator's own certificate, in place of the internal authority's.
@@ -360,20 +362,28 @@ impl Meaning<'_> {
 
     fn bridge(&mut self, written: &written::Bridge) -> Option<Bridge> {
         let open = written.open.as_ref().filter(|open| open.value);
-        let listen = written.listen.as_ref().and_then(|listen| listen.value);
-        match (listen, open) {
-            (Some(listen), Some(open)) if !listen.ip().is_loopback() => {
-                let help = "listen on loopback, or give each proxy an API key".to_owned();
-                self.wrong(&open.span, "beyond loopback every proxy has to prove who it is", help);
-                None
+        let Some(listen) = written.listen.as_ref().and_then(|listen| listen.value) else {
+            let encrypted = written.tls.as_ref().filter(|tls| tls.value);
+            for (name, said) in [("open", open), ("tls", encrypted)] {
+                if let Some(said) = said {
+                    self.wrong(&said.span, format!("`{name}` says something about `listen`, which is off"), None);
+                }
             }
-            (Some(listen), open) => Some(Bridge { listen, open: open.is_some() }),
-            (None, Some(open)) => {
-                self.wrong(&open.span, "`open` says something about `listen`, which is off", None);
-                None
-            }
-            (None, None) => None,
+            return None;
+        };
+        let beyond = !listen.ip().is_loopback();
+        if let Some(open) = open.filter(|_| beyond) {
+            let help = "listen on loopback, or give each proxy an API key".to_owned();
+            self.wrong(&open.span, "beyond loopback every proxy has to prove who it is", help);
+            return None;
         }
+        if let Some(plain) = written.tls.as_ref().filter(|tls| beyond && !tls.value) {
+            let help = "take `tls` away, or listen on loopback".to_owned();
+            self.wrong(&plain.span, "beyond loopback proxies ask over TLS", help);
+            return None;
+        }
+        let encrypted = beyond || written.tls.as_ref().is_some_and(|tls| tls.value);
+        Some(Bridge { listen, open: open.is_some(), encrypted })
     }
 
     fn tls(&mut self, written: written::Tls) -> Option<TlsFiles> {

@@ -400,8 +400,8 @@ fn gateway_settings(
     if let Some(address) = configuration.listen.https {
         listeners.push(gateway::Listener { address, tls: Some(tls()?), purpose: applications });
     }
-    if let Some(Bridge { listen: address, open }) = configuration.bridge {
-        let tls = if address.ip().is_loopback() { None } else { Some(tls()?) };
+    if let Some(Bridge { listen: address, open, encrypted }) = configuration.bridge {
+        let tls = if encrypted { Some(tls()?) } else { None };
         listeners.push(gateway::Listener { address, tls, purpose: gateway::Purpose::Decisions { open } });
     }
     let limits = &configuration.limits;

@@ -113,7 +113,7 @@ impl Stated<'_> {
     }
 
     pub(crate) fn request(&self) -> RequestCondition {
-        RequestCondition { method: self.method.map(str::to_owned), path: self.path.map(str::to_owned) }
+        RequestCondition::Typical { method: self.method.map(str::to_owned), path: self.path.map(str::to_owned) }
     }
 }
 

@@ -1,10 +1,11 @@
 //! The Authorization API 1.0 of OpenID AuthZEN, for applications that enforce by themselves. Who asks has been decided
 //! about like any caller of the API, and stands as the enforcement point in the record of each decision. A question
-//! that cannot be read is answered with no where it stands among others, and with 400 where it stands alone.
-//!
-//! Not here: search. The metadata names the addresses that there are.
+//! that cannot be read is answered with no where it stands among others, and with 400 where it stands alone. The searches
+//! are in `authzen/search.rs`.
 
+mod page;
 mod question;
+pub(crate) mod search;
 
 use axum::Router;
 use axum::extract::{FromRequest, Request, State};
@@ -13,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
 use countersign_administrator::{Answered, InquiryError};
+use countersign_identity::secret;
 use countersign_model::{Decision, SubjectId};
 use futures_util::stream::{self, StreamExt};
 use http::{HeaderName, StatusCode, header};
@@ -36,6 +38,9 @@ pub(crate) fn router() -> Router<Site> {
     Router::new()
         .route("/access/v1/evaluation", post(evaluation))
         .route("/access/v1/evaluations", post(evaluations))
+        .route("/access/v1/search/subject", post(search::subjects))
+        .route("/access/v1/search/resource", post(search::resources))
+        .route("/access/v1/search/action", post(search::actions))
         .layer(from_fn(echo))
 }
 
@@ -87,22 +92,10 @@ async fn alone(site: &Site, caller: &SubjectId, body: Map<String, Value>) -> Res
     responses((status = 200, body = Verdicts), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn evaluations(State(site): State<Site>, caller: Caller, Body(body): Body) -> Result<Response, Fault> {
     let caller = &caller.principal.subject;
-    let all: Evaluations =
-        serde_json::from_value(Value::Object(body.clone())).map_err(|error| Fault::Malformed(error.to_string()))?;
-    if all.evaluations.is_empty() {
+    let Some(Several { questions, semantic }) = Several::read(&body)? else {
         return Ok(axum::Json(alone(&site, caller, body).await?).into_response());
-    }
-    if all.evaluations.len() > MOST {
-        return Err(Fault::Malformed(format!("{MOST} evaluations at most go into one request")));
-    }
-    let said = [("subject", all.subject), ("action", all.action), ("resource", all.resource), ("context", all.context)];
-    let questions = all.evaluations.into_iter().map(|mut question| {
-        for (name, value) in said.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
-            question.entry(*name).or_insert_with(|| value.clone());
-        }
-        question
-    });
-    let at_once = match all.options.evaluations_semantic {
+    };
+    let at_once = match semantic {
         Semantic::ExecuteAll => AT_ONCE,
         // What comes after the end is not decided, and not recorded as if it had been asked.
         Semantic::DenyOnFirstDeny | Semantic::PermitOnFirstPermit => 1,
@@ -114,12 +107,63 @@ pub(crate) async fn evaluations(State(site): State<Site>, caller: Caller, Body(b
     while let Some(verdict) = verdicts.next().await {
         let decision = verdict.decision;
         evaluations.push(verdict);
-        match (all.options.evaluations_semantic, decision) {
+        match (semantic, decision) {
             (Semantic::DenyOnFirstDeny, false) | (Semantic::PermitOnFirstPermit, true) => break,
             (Semantic::ExecuteAll | Semantic::DenyOnFirstDeny | Semantic::PermitOnFirstPermit, _) => {}
         }
     }
     Ok(axum::Json(Verdicts { evaluations }).into_response())
+}
+
+/// Questions with what is said for all of them.
+struct Several {
+    questions: Vec<Map<String, Value>>,
+    semantic: Semantic,
+}
+
+impl Several {
+    /// `None` where there is one alone.
+    fn read(body: &Map<String, Value>) -> Result<Option<Self>, Fault> {
+        let all: Evaluations =
+            serde_json::from_value(Value::Object(body.clone())).map_err(|error| Fault::Malformed(error.to_string()))?;
+        if all.evaluations.is_empty() {
+            return Ok(None);
+        }
+        if all.evaluations.len() > MOST {
+            return Err(Fault::Malformed(format!("{MOST} evaluations at most go into one request")));
+        }
+        let said =
+            [("subject", all.subject), ("action", all.action), ("resource", all.resource), ("context", all.context)];
+        let questions = all.evaluations.into_iter().map(|mut question| {
+            for (name, value) in said.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+                question.entry(*name).or_insert_with(|| value.clone());
+            }
+            question
+        });
+        Ok(Some(Self { questions: questions.collect(), semantic: all.options.evaluations_semantic }))
+    }
+}
+
+fn evaluation_of(question: Map<String, Value>) -> Result<Option<question::Question>, String> {
+    let asked = serde_json::from_value::<Evaluation>(Value::Object(question)).map_err(|error| error.to_string())?;
+    question::read(asked)
+}
+
+/// How many questions of a body can be read, whoever sends it: nobody is asked, and nothing looked up. A page of a
+/// search is read as well, of which no token is genuine here.
+pub fn authzen_questions(body: &[u8]) -> usize {
+    let Ok(body) = serde_json::from_slice::<Map<String, Value>>(body) else { return 0 };
+    if let Some(Ok(page)) = body.get("page").cloned().map(serde_json::from_value) {
+        let (key, _) = secret::generate();
+        // Either is an answer.
+        let _turn = page::Turn::read(&key, &SubjectId::anonymous(), "subject", &body, page);
+    }
+    let questions = match Several::read(&body) {
+        Ok(Some(several)) => several.questions,
+        Ok(None) => vec![body],
+        Err(_) => Vec::new(),
+    };
+    questions.into_iter().filter(|question| evaluation_of(question.clone()).is_ok()).count()
 }
 
 /// Why a question has no decision.
@@ -129,14 +173,12 @@ enum Undecided {
 }
 
 async fn decide(site: &Site, caller: &SubjectId, question: Map<String, Value>) -> Result<Verdict, Undecided> {
-    let unreadable = |why: String| Undecided::Unreadable(why);
-    let asked: Evaluation =
-        serde_json::from_value(Value::Object(question)).map_err(|error| unreadable(error.to_string()))?;
-    let Some(inquiry) = question::read(site.administrator(), asked).map_err(unreadable)? else {
+    let Some(question) = evaluation_of(question).map_err(Undecided::Unreadable)? else {
         // No such kind of subject or action: nothing that anybody could be allowed.
         let context = VerdictContext { reason: Some("unknown".to_owned()), ..VerdictContext::default() };
         return Ok(Verdict { decision: false, context });
     };
+    let inquiry = question.inquiry(site.administrator());
     site.administrator().inquire(inquiry, caller).await.map(Verdict::from).map_err(Undecided::Failed)
 }
 
@@ -178,6 +220,9 @@ pub(crate) async fn metadata(State(site): State<Site>) -> Response {
     let point = DecisionPoint {
         access_evaluation_endpoint: format!("{origin}/access/v1/evaluation"),
         access_evaluations_endpoint: format!("{origin}/access/v1/evaluations"),
+        search_subject_endpoint: format!("{origin}/access/v1/search/subject"),
+        search_resource_endpoint: format!("{origin}/access/v1/search/resource"),
+        search_action_endpoint: format!("{origin}/access/v1/search/action"),
         policy_decision_point: origin,
     };
     ([(header::CACHE_CONTROL, "public, max-age=300")], axum::Json(point)).into_response()

@@ -32,11 +32,13 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use countersign_administrator::Administrator;
-use countersign_model::{SubjectId, Timestamp};
+use countersign_identity::secret;
+use countersign_model::{CredentialSecret, SubjectId, Timestamp};
 use futures_util::future::BoxFuture;
 
 use crate::error::{Fault, PageFault};
 
+pub use authzen::authzen_questions;
 pub use openapi::document as openapi;
 
 /// What the pages need beside the administrator.
@@ -82,12 +84,19 @@ struct Inner {
     settings: Settings,
     /// Questions that compute for a while, at once.
     asking: tokio::sync::Semaphore,
+    /// Made at each start.
+    sealing_key: CredentialSecret,
 }
 
 /// Each takes every core while it lasts; what waits for its turn costs nothing.
 const ASKING: usize = 2;
 
 impl Site {
+    /// Seals what a caller is handed to bring back: where the next page of a search begins.
+    pub(crate) fn sealing_key(&self) -> &CredentialSecret {
+        &self.0.sealing_key
+    }
+
     pub(crate) fn asking(&self) -> &tokio::sync::Semaphore {
         &self.0.asking
     }
@@ -122,7 +131,9 @@ const API_BODY: usize = 8 * 1024 * 1024;
 
 /// The parts by the name that their resource's upstream has.
 pub fn parts(administrator: Administrator, settings: Settings) -> HashMap<String, Router> {
-    let site = Site(Arc::new(Inner { administrator, settings, asking: tokio::sync::Semaphore::new(ASKING) }));
+    let (sealing_key, _) = secret::generate();
+    let asking = tokio::sync::Semaphore::new(ASKING);
+    let site = Site(Arc::new(Inner { administrator, settings, asking, sealing_key }));
     let pages = |router: Router<Site>| {
         router
             .fallback(async || PageFault(Fault::Absent))

@@ -31,7 +31,8 @@ use crate::{authzen, device};
         control::policies, control::publish, replay::replay,
         proposals::proposals, proposals::propose, proposals::proposal, proposals::approve, proposals::reject, control::apply, control::backup,
         device::enroll, device::renew, device::report,
-        authzen::evaluation, authzen::evaluations, authzen::metadata,
+        authzen::evaluation, authzen::evaluations, authzen::search::subjects, authzen::search::resources,
+        authzen::search::actions, authzen::metadata,
     ),
     tags(
         (name = "now", description = "What is happening"),

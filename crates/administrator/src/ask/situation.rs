@@ -70,23 +70,36 @@ pub enum NetworkCondition {
     Address(IpAddr),
 }
 
-/// The request that is meant. What is absent is as the resource's own routes and rules have it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RequestCondition {
-    pub method: Option<String>,
-    pub path: Option<String>,
+/// The request that is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestCondition {
+    /// One that stands for the action. What is absent is as the resource's own routes and rules have it.
+    Typical { method: Option<String>, path: Option<String> },
+    /// This one, whatever the action; or none, where something else than HTTP is asked for.
+    Exactly(Option<HttpCircumstances>),
+}
+
+impl Default for RequestCondition {
+    fn default() -> Self {
+        Self::Typical { method: None, path: None }
+    }
 }
 
 impl RequestCondition {
-    pub(super) fn of(&self, resource: &Resource, action: Action) -> HttpCircumstances {
-        let mut http = representative(resource, action);
-        if let Some(method) = &self.method {
-            http.method.clone_from(method);
+    pub(super) fn of(&self, resource: &Resource, action: Action) -> Option<HttpCircumstances> {
+        match self {
+            Self::Exactly(http) => http.clone(),
+            Self::Typical { method, path } => {
+                let mut http = representative(resource, action);
+                if let Some(method) = method {
+                    http.method.clone_from(method);
+                }
+                if let Some(path) = path {
+                    http.path.clone_from(path);
+                }
+                Some(http)
+            }
         }
-        if let Some(path) = &self.path {
-            http.path.clone_from(path);
-        }
-        http
     }
 }
 
@@ -178,8 +191,8 @@ impl Administrator {
         conditions.check(&moment.rules)?;
         let (record, wanted) = (moment.subject(subject)?, moment.resource(resource)?);
         let situation = conditions.situation(&moment.rules, now);
-        let http = Arc::new(request.of(&wanted.resource, action));
-        let mut circumstances = situation.circumstances_of(&moment.rules.policies, &asker(record), Some(&http));
+        let http = request.of(&wanted.resource, action).map(Arc::new);
+        let mut circumstances = situation.circumstances_of(&moment.rules.policies, &asker(record), http.as_ref());
         if let Some(id) = from {
             let device = moment.view.device(id).filter(|device| device.proves(now));
             let device = device.ok_or_else(|| AskError::InactiveDevice(id.clone()))?;

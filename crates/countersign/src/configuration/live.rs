@@ -11,7 +11,7 @@ type Shown = fn(&Configuration) -> String;
 
 /// What counts from a start only, and how it is shown. `domain` and `control_host` have a meaning for the rest of the
 /// file even where they are not written.
-const AT_START: [(&str, Shown); 22] = [
+const AT_START: [(&str, Shown); 23] = [
     ("organisation", |c| c.organisation.clone()),
     ("node", |c| c.node.clone()),
     ("proofs", |c| c.proofs.name().to_owned()),
@@ -22,6 +22,7 @@ const AT_START: [(&str, Shown); 22] = [
     ("listen.trusted_proxies", |c| c.listen.trusted_proxies.iter().map(|range| format!("{range} ")).collect()),
     ("bridge.listen", |c| address(c.bridge.map(|bridge| bridge.listen))),
     ("bridge.open", |c| c.bridge.is_some_and(|bridge| bridge.open).to_string()),
+    ("bridge.tls", |c| c.bridge.is_some_and(|bridge| bridge.encrypted).to_string()),
     ("tls.certificate", |c| c.tls.as_ref().map(|tls| tls.certificate.display().to_string()).unwrap_or_default()),
     ("tls.key", |c| c.tls.as_ref().map(|tls| tls.key.display().to_string()).unwrap_or_default()),
     ("limits.header_bytes", |c| c.limits.header_bytes.to_string()),

@@ -153,3 +153,20 @@ fn the_examples_and_the_commented_file_are_right() {
         assert_eq!(configuration.domain, "localhost");
     }
 }
+
+#[test]
+fn proxies_ask_over_tls_beyond_loopback() {
+    let encrypted = |bridge: &str| {
+        let parsed = parse(&format!("version = 1\n[bridge]\n{bridge}\n"));
+        parsed
+            .map(|(configuration, _)| configuration.bridge.map(|bridge| bridge.encrypted))
+            .map_err(|it| it.to_string())
+    };
+    assert_eq!(encrypted("listen = \"127.0.0.1:8444\""), Ok(Some(false)));
+    assert_eq!(encrypted("listen = \"127.0.0.1:8444\"\ntls = true"), Ok(Some(true)));
+    assert_eq!(encrypted("listen = \"192.0.2.1:8444\""), Ok(Some(true)));
+    assert_eq!(encrypted("tls = false"), Ok(None));
+    assert!(encrypted("listen = \"192.0.2.1:8444\"\ntls = false").unwrap_err().contains("ask over TLS"));
+    assert!(encrypted("tls = true").unwrap_err().contains("which is off"));
+    assert!(encrypted("listen = \"192.0.2.1:8444\"\nopen = true").unwrap_err().contains("prove who it is"));
+}

@@ -57,6 +57,7 @@ pub(super) struct Listen {
 pub(super) struct Bridge {
     pub(super) listen: Written<Option<SocketAddr>>,
     pub(super) open: Written<bool>,
+    pub(super) tls: Written<bool>,
 }
 
 #[derive(Debug)]
@@ -214,7 +215,8 @@ impl Listen {
 
 impl Bridge {
     fn read(r: Reader<'_>) -> Self {
-        let bridge = Self { listen: r.take("listen", address), open: r.take("open", boolean) };
+        let bridge =
+            Self { listen: r.take("listen", address), open: r.take("open", boolean), tls: r.take("tls", boolean) };
         r.finish();
         bridge
     }

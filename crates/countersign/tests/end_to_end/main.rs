@@ -13,6 +13,7 @@ mod crash;
 mod cut;
 mod demonstration;
 mod devices;
+mod estate;
 mod offline;
 mod policy_author;
 mod program;
@@ -28,17 +29,9 @@ use countersign_testkit::TestSystem;
 
 /// An organisation with an application of each tier at `address`.
 fn estate(address: std::net::SocketAddr) -> String {
-    let mut text = "[[group]]\nid = \"staff\"\n\
-        [[subject]]\nid = \"human:alice\"\ngroups = [\"staff\"]\n\
-        [[subject]]\nid = \"human:bob\"\ngroups = [\"staff\"]\n\
-        [[subject]]\nid = \"service:backup\"\nowner = \"human:alice\"\ngroups = [\"staff\"]\n"
-        .to_owned();
-    for tier in ["public", "standard", "high", "crown-jewel"] {
-        text += &format!(
-            "[[resource]]\nid = \"{tier}\"\ntier = \"{tier}\"\nupstream = \"http://{address}\"\nwriters = [\"staff\"]\n"
-        );
-    }
-    text
+    let tiers = ["public", "standard", "high", "crown-jewel"];
+    let applications = tiers.map(|tier| estate::application(tier, tier, address, estate::WRITTEN));
+    estate::STAFF.to_owned() + &applications.concat()
 }
 
 async fn start() -> TestSystem {

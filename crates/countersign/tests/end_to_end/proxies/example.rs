@@ -37,8 +37,7 @@ async fn the_example_application_serves_nobody_without_the_signed_word() {
         );
     }
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let estate = super::ESTATE.replace("http://127.0.0.1:1\"", &format!("http://127.0.0.1:{port}\""));
-    let test = TestSystem::start(&estate).await;
+    let test = TestSystem::start(&super::estate((Ipv4Addr::LOCALHOST, port).into(), false)).await;
     // It reads the clock itself.
     test.catch_up();
     let mut application = Command::new("/usr/bin/python3")
