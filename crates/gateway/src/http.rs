@@ -52,6 +52,7 @@ use tower::util::BoxCloneSyncService;
 use access::{Terms, sever, sever_with};
 use body::Outgoing;
 pub use body::{Body, BodyError};
+pub use bridge::{Told, told_to_decide_on};
 pub use path::{PathFault, normalize as normalize_path};
 use pipeline::Facts;
 pub use settings::{AddressRange, AddressRangeError, Limits, Listener, Purpose, Settings, TlsSettings};

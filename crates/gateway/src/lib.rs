@@ -10,5 +10,5 @@ mod http;
 
 pub use http::{
     AddressRange, AddressRangeError, BindError, Body, BodyError, Gateway, Limits, Listener, PartService, Parts,
-    PathFault, Purpose, Settings, TlsSettings, normalize_path, reads_one_way,
+    PathFault, Purpose, Settings, TlsSettings, Told, normalize_path, reads_one_way, told_to_decide_on,
 };

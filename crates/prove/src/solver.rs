@@ -26,8 +26,15 @@ const INTRODUCTION: Duration = Duration::from_secs(10);
 /// A solver that has said what it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Solver {
-    program: PathBuf,
+    means: Means,
     version: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Means {
+    Program(PathBuf),
+    /// The same answer to whatever is asked.
+    Words(String),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -69,11 +76,26 @@ impl Solver {
         let named = words.by_ref().any(|word| word == PROGRAM);
         let number = words.find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
         match number {
-            Some(number) if named => Ok(Self { program: program.to_owned(), version: format!("{PROGRAM} {number}") }),
+            Some(number) if named => {
+                Ok(Self { means: Means::Program(program.to_owned()), version: format!("{PROGRAM} {number}") })
+            }
             _ => {
                 let said = said.chars().take(200).collect();
                 Err(SolverError::Stranger { program: program.to_owned(), said })
             }
+        }
+    }
+
+    /// One that knows nothing and answers everything so: what a solver may say is tried by it. It proves nothing about
+    /// any policy.
+    pub fn saying(words: &str) -> Self {
+        Self { means: Means::Words(words.to_owned()), version: "nobody".to_owned() }
+    }
+
+    fn answer(&self, arguments: &[&str], script: Vec<u8>, limit: Duration) -> io::Result<Option<String>> {
+        match &self.means {
+            Means::Program(program) => run(program, arguments, script, limit),
+            Means::Words(words) => Ok(Some(words.clone())),
         }
     }
 
@@ -174,7 +196,7 @@ impl<'s> Session<'s> {
         // Should this process be killed, the other one ends by itself.
         let own_limit = format!("--tlimit={}", limit.as_millis().saturating_add(2000));
         let arguments = ["--lang=smt2", &own_limit];
-        let Some(said) = run(&self.solver.program, &arguments, script, limit)? else {
+        let Some(said) = self.solver.answer(&arguments, script, limit)? else {
             self.late = true;
             return Ok(DecisionWithModel::Unknown);
         };

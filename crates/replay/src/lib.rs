@@ -10,6 +10,7 @@ mod read;
 mod replay;
 mod report;
 
+pub use read::reads;
 pub use replay::{Progress, ReplayError, Span, replay};
 pub use report::{Changes, Covered, How, Part, Report, Tally, Unchanged};
 

@@ -1,7 +1,9 @@
 //! Entries as a replay reads them: what takes part in deciding again, borrowed where it can be, and the rest skipped.
 //! The reasons of a decision are half of its entry, and are read only where it comes out otherwise.
 
-use countersign_ledger::{Peeked, ShownPair, shown_id_of};
+use std::borrow::Cow;
+
+use countersign_ledger::{Entry, Peeked, ShownPair, shown_id_of};
 use countersign_model::{Action, Circumstances, DenialCause, SessionId, Shown, ShownId};
 use countersign_policy::Effect;
 use serde::Deserialize;
@@ -12,7 +14,7 @@ pub(crate) struct Recorded<'a> {
     decision: Outcome,
     /// The set that decided.
     #[serde(borrow)]
-    pub(crate) policy_set: &'a str,
+    pub(crate) policy_set: Cow<'a, str>,
     #[serde(default)]
     pub(crate) shown: Option<ShownPair>,
 }
@@ -69,4 +71,15 @@ impl<'a> Recorded<'a> {
 /// What an entry tells of, and its name.
 pub(crate) fn shown(peeked: &Peeked<'_>) -> Result<(ShownId, Shown), serde_json::Error> {
     Ok((shown_id_of(peeked.content), serde_json::from_slice(peeked.content)?))
+}
+
+/// Whether a replay can read an entry, as far as it takes part: each one that [decodes](Entry::decode), and of others it
+/// says so. Foreign bytes are tried on it.
+pub fn reads(bytes: &[u8]) -> bool {
+    let Some(peeked) = Entry::peek(bytes) else { return false };
+    match peeked.kind {
+        "shown" => shown(&peeked).is_ok(),
+        "decision" => Recorded::read(peeked.content).is_ok(),
+        _ => true,
+    }
 }

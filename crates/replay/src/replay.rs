@@ -228,10 +228,10 @@ impl<L: Entries + Send + Sync> Work<'_, L> {
         for asked in asked {
             let recorded = &asked.recorded;
             gathered.covered.decisions += 1;
-            match gathered.under.get_mut(recorded.policy_set) {
+            match gathered.under.get_mut(&*recorded.policy_set) {
                 Some(count) => *count += 1,
                 None => {
-                    gathered.under.insert(recorded.policy_set.to_owned(), 1);
+                    gathered.under.insert(recorded.policy_set.clone().into_owned(), 1);
                 }
             }
             if recorded.before_policies() {

@@ -17,6 +17,7 @@ mod ext_authz;
 mod original;
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use countersign_lease::{Lease, RefusalKind};
@@ -24,6 +25,7 @@ use countersign_model::{
     AccessRequest, Action, ActionClass, Credential, DeviceEvidence, EnforcementPoint, HttpRequestFacts, SubjectId,
 };
 use http::header::{AUTHORIZATION, CACHE_CONTROL, COOKIE, LOCATION};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
@@ -34,6 +36,7 @@ use super::headers;
 use super::inspect::{self, Channel, Fault, Inspected};
 use super::pipeline::{Facts, InFlight};
 use super::refuse::{Form, No};
+use super::settings::Limits;
 use super::sign_in::{self, Detour, Place, Return};
 
 pub(super) use caller::Callers;
@@ -161,6 +164,69 @@ fn form(original: &Original) -> Form {
     }
 }
 
+const fn scheme(encrypted: bool) -> &'static str {
+    if encrypted { "https" } else { "http" }
+}
+
+/// One request of a proxy's client, read as the gateway reads its own.
+struct Read {
+    /// Without what is Countersign's own.
+    parts: Parts,
+    request: Inspected,
+    spoofed: Vec<HeaderName>,
+    nonce: Option<String>,
+    credential: Credential,
+    address: IpAddr,
+    encrypted: bool,
+    device: DeviceEvidence,
+    websocket: bool,
+}
+
+impl Read {
+    fn of(original: Original, limits: &Limits) -> Result<Self, Fault> {
+        let Original { mut parts, address, encrypted, device } = original;
+        let request = inspect::inspect(&parts, limits)?;
+        let spoofed = headers::spoofed(&parts.headers)?;
+        let nonce = sign_in::nonce(&parts.headers);
+        let credential = credential::take(&mut parts.headers, &request.host);
+        let websocket = request.channel == Channel::WebSocket;
+        if websocket {
+            inspect::same_origin(&parts.headers, scheme(encrypted), &request.authority)?;
+        }
+        Ok(Self { parts, request, spoofed, nonce, credential, address, encrypted, device, websocket })
+    }
+}
+
+/// A request of its client's, as another proxy tells of it.
+#[derive(Debug, Clone, Copy)]
+pub enum Told<'a> {
+    /// In fields beside the client's own: names and values.
+    Forwarded(&'a [(&'a [u8], &'a [u8])]),
+    /// As a request of its own, to this target.
+    Below(&'a str, &'a [(&'a [u8], &'a [u8])]),
+    /// In the message that Envoy sends.
+    Check(&'a [u8]),
+}
+
+/// The host and the path that would be decided on, however a stranger makes a proxy tell of a request; `None` where it is
+/// refused. Nobody is asked for anything.
+pub fn told_to_decide_on(told: Told<'_>) -> Option<(String, String)> {
+    let asking = |target: &str, fields: &[(&[u8], &[u8])]| {
+        let mut parts = Request::get(target).body(()).ok()?.into_parts().0;
+        for (name, value) in fields {
+            parts.headers.append(HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?);
+        }
+        Some(parts)
+    };
+    let original = match told {
+        Told::Forwarded(fields) => original::forwarded(asking(FORWARD_AUTH, fields)?, &[]),
+        Told::Below(target, fields) => original::below(EXT_AUTHZ, asking(target, fields)?, &[]),
+        Told::Check(message) => ext_authz::read(message),
+    };
+    let Read { request, .. } = Read::of(original.ok()?, &Limits::default()).ok()?;
+    Some((request.host, request.path))
+}
+
 /// Decides about one request of a proxy's client.
 async fn ask(
     node: &Node,
@@ -169,16 +235,9 @@ async fn ask(
     channel: &'static str,
     form: Form,
 ) -> Result<Granted, Refused> {
-    let Original { mut parts, address, encrypted, device } = original;
-    let request = inspect::inspect(&parts, &node.settings.limits)?;
-    let spoofed = headers::spoofed(&parts.headers)?;
-    let nonce = sign_in::nonce(&parts.headers);
-    let credential = credential::take(&mut parts.headers, &request.host);
-    let scheme = if encrypted { "https" } else { "http" };
-    let websocket = request.channel == Channel::WebSocket;
-    if websocket {
-        inspect::same_origin(&parts.headers, scheme, &request.authority)?;
-    }
+    let Read { parts, request, spoofed, nonce, credential, address, encrypted, device, websocket } =
+        Read::of(original, &node.settings.limits)?;
+    let scheme = scheme(encrypted);
     let place = || Place {
         control_host: &node.settings.control_host,
         origin: node.settings.issuer.clone(),
@@ -231,7 +290,7 @@ fn whole(headers: &mut HeaderMap, scheme: &str, request: &Inspected) -> Result<(
 struct Seen<'a> {
     credential: Credential,
     device: DeviceEvidence,
-    address: std::net::IpAddr,
+    address: IpAddr,
     encrypted: bool,
     websocket: bool,
     method: &'a Method,

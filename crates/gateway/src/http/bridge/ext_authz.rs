@@ -82,6 +82,11 @@ fn framed(answer: &CheckResponse) -> Response<Outgoing> {
     response
 }
 
+/// What one message tells of.
+pub(super) fn read(message: &[u8]) -> Result<Original, Fault> {
+    CheckRequest::decode(message).map_err(|_| Fault::Original).and_then(original)
+}
+
 /// The request as Envoy got it. Without `encode_raw_headers` a field that came twice is one value with a comma, as far
 /// as Envoy says; a host with a comma in it is none.
 fn original(request: CheckRequest) -> Result<Original, Fault> {
