@@ -20,6 +20,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("countersign-graph", "reach"),
     ("countersign", "revoke"),
     ("countersign", "gateway"),
+    ("countersign", "bridge"),
     ("countersign", "start"),
 ];
 

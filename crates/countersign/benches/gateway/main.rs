@@ -12,7 +12,9 @@ mod always;
 mod authorizer;
 #[path = "../shared/estate.rs"]
 mod estate;
+#[path = "../shared/load.rs"]
 mod load;
+#[path = "../shared/nginx.rs"]
 mod nginx;
 
 use std::sync::Arc;
@@ -37,7 +39,7 @@ fn main() {
     let (cookie, hash) = secret::generate();
     let authorizer = runtime.block_on(authorizer::serve(hash));
     let nginx = Nginx::start(directory.path(), authorizer);
-    let load = Load::new(estate::HOST, cookie.expose());
+    let load = Load::new(estate::HOST, format!("Cookie: __Host-countersign={}", cookie.expose()));
     let _logging = runtime.block_on(async { telemetry::Telemetry::start(false, None, true).unwrap() });
     runtime.spawn(telemetry::upkeep(telemetry::metrics().unwrap(), std::future::pending()));
 

@@ -8,7 +8,8 @@ use crate::nginx::Nginx;
 #[derive(Debug)]
 pub(crate) struct Load {
     host: String,
-    cookie: String,
+    /// The field that proves who asks.
+    proof: String,
 }
 
 /// What one contender did, and what a request took of the processors, in seconds.
@@ -35,8 +36,8 @@ impl Cost {
 }
 
 impl Load {
-    pub(crate) fn new(host: &str, cookie: &str) -> Self {
-        Self { host: format!("Host: {host}"), cookie: format!("Cookie: __Host-countersign={cookie}") }
+    pub(crate) fn new(host: &str, proof: String) -> Self {
+        Self { host: format!("Host: {host}"), proof }
     }
 
     pub(crate) fn measured(&self, port: u16, connections: u32, span: Duration, nginx: &Nginx) -> Cost {
@@ -51,7 +52,7 @@ impl Load {
     pub(crate) fn run(&self, port: u16, connections: u32, span: Duration) -> Cost {
         let ran = Command::new("wrk")
             .args(["--latency", "-t1", &format!("-c{connections}"), &format!("-d{}s", span.as_secs())])
-            .args(["-H", &self.host, "-H", &self.cookie, &format!("http://127.0.0.1:{port}/file")])
+            .args(["-H", &self.host, "-H", &self.proof, &format!("http://127.0.0.1:{port}/file")])
             .output();
         let Ok(ran) = ran else { panic!("this bench needs the program wrk; install the package wrk (Debian, Ubuntu)") };
         let said = String::from_utf8(ran.stdout).unwrap();
