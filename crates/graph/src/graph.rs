@@ -181,6 +181,14 @@ impl Graph {
         })
     }
 
+    /// What taking the edge away costs, by its real use: how often somebody would have missed it, and 1 for the work. `None` for what cannot
+    /// be taken away.
+    pub fn price_of_use(&self, id: EdgeId) -> Option<u32> {
+        let kind = self.edges.kinds.get(id.index())?;
+        let uses = self.edges.count.get(id.index())?;
+        kind.meaning().removable.then_some(uses.saturating_add(1))
+    }
+
     /// Says what policy answers for an edge; false for an edge that is not here.
     pub fn set_enforceable(&mut self, id: EdgeId, enforceable: Enforceable) -> bool {
         let Some(column) = self.edges.enforceable.get_mut(id.index()) else { return false };

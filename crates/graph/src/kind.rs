@@ -134,6 +134,8 @@ pub struct Meaning {
     pub enables: bool,
     /// How much it takes, for weighted paths: 1 what one simply has, 2 one command, 4 a tool or a trace, 8 patience or luck.
     pub effort: u8,
+    /// Whether it can be taken away. What contains something could only be emptied.
+    pub removable: bool,
     pub technique: Technique,
 }
 
@@ -248,9 +250,10 @@ impl EdgeKind {
         match self {
             Self::MemberOf => control("member-of", 1, "T1078", "acts with the rights of the group or role"),
             Self::HasEntitlement => control("has-entitlement", 1, "T1078", "uses the entitlement as its holder"),
-            Self::Contains => {
-                control("contains", 2, "T1484.001", "what a container sets is inherited by what is in it")
-            }
+            Self::Contains => Meaning {
+                removable: false,
+                ..control("contains", 2, "T1484.001", "what a container sets is inherited by what is in it")
+            },
             Self::AppliesTo => {
                 control("applies-to", 2, "T1484.001", "changes settings that are applied there").enabling()
             }
@@ -302,6 +305,7 @@ const fn control(name: &'static str, effort: u8, technique: &'static str, words:
         traversed: true,
         enables: false,
         effort,
+        removable: true,
         technique: Technique { id: technique, words },
     }
 }

@@ -15,7 +15,7 @@ use crate::routes::Routes;
 /// Edges to take away.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
-    /// In the order in which they pay most.
+    /// In the order in which they were found; they count together.
     pub removals: Vec<Removal>,
     pub price: u64,
     /// Starts that reach a target now.
@@ -35,7 +35,7 @@ pub struct Removal {
 
 impl Routes<'_> {
     /// What to take away so that at most `most` of the nodes `from` reach any of the nodes `to`. `price` of an edge: `None` may not go, 0
-    /// is read as 1; real use makes a good price. Whoever is both start and target is a target alone.
+    /// is read as 1; [`crate::Graph::price_of_use`] is one. Whoever is both start and target is a target alone.
     ///
     /// # Errors
     /// When `watch` stops it.

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use crate::dominators::Dominators;
+
 use super::naive::{Naive, a_change, a_graph, a_traversal, some_nodes};
 use crate::{
     Builder, Change, Class, Counts, EdgeId, EdgeKind, Graph, Memory, NodeId, Path, PathCount, Traversal, unwatched,
@@ -160,6 +162,31 @@ proptest! {
             let edges: Vec<EdgeId> = edges.iter().map(|edge| edge.0).collect();
             let listed = chokes.steps.iter().any(|choke| choke.edges == edges);
             prop_assert_eq!(listed, gain(Change { remove_edges: edges, ..Change::default() }) != (0, 0));
+        }
+    }
+
+    /// Larger than what can be removed and tried again: against another algorithm of another author.
+    #[test]
+    fn dominators_are_those_that_petgraph_finds(
+        edges in (2..60_usize).prop_flat_map(|nodes| prop::collection::vec((0..nodes, 0..nodes), nodes..2 * nodes)),
+    ) {
+        let mut builder = Builder::new();
+        let nodes: Vec<NodeId> =
+            (0..60).map(|n| builder.node(&n.to_string(), crate::NodeKind::Service).unwrap()).collect();
+        let mut other = petgraph::graph::DiGraph::<(), ()>::new();
+        let others: Vec<_> = nodes.iter().map(|_| other.add_node(())).collect();
+        for (from, to) in edges {
+            let edge = crate::Edge::granted(nodes[from], EdgeKind::FullControl, nodes[to], crate::Evidence(0));
+            builder.edge(edge).unwrap();
+            other.add_edge(others[from], others[to], ());
+        }
+        let graph = builder.finish();
+        let routes = crate::Routes::new(&graph, &Traversal::default());
+        let tree = Dominators::new(&routes.forward, &routes.backward, [0].into_iter(), |_| true);
+        let theirs = petgraph::algo::dominators::simple_fast(&other, others[0]);
+        for (vertex, other) in others.iter().enumerate().skip(1) {
+            let ours = tree.number(vertex as u32).map(|number| tree.vertices[tree.nearest[number] as usize] as usize);
+            prop_assert_eq!(ours, theirs.immediate_dominator(*other).map(|other| other.index()));
         }
     }
 

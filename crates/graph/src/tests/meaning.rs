@@ -98,6 +98,20 @@ fn edges_to_oneself_and_told_twice_change_nothing() {
 }
 
 #[test]
+fn what_is_used_goes_last_and_what_contains_stays() {
+    let told = graph(&["unit contains a", "used a owns c", "a can-write b", "b owns c"]);
+    let routes = Routes::new(&told, &Traversal::default());
+    let find = |name: &str| told.find(name).unwrap();
+    let price = |edge| told.price_of_use(edge);
+    let plan = routes.removals(&[find("unit")], &[find("c")], 0, price, &mut unwatched).unwrap();
+    let edges: Vec<EdgeId> = told.edge_ids().collect();
+    let gone: Vec<EdgeId> = plan.removals.iter().flat_map(|removal| removal.edges.clone()).collect();
+    assert_eq!((plan.price, gone), (3, vec![edges[1], edges[2]]));
+    let plan = routes.removals(&[find("unit")], &[find("a")], 0, price, &mut unwatched).unwrap();
+    assert_eq!((plan.before, plan.after, plan.removals.len()), (1, 1, 0), "nothing that may go would help");
+}
+
+#[test]
 fn relations_that_open_nothing_are_followed_on_request() {
     check(&["boss manages anna", "anna responsible-for x", "anna can-connect y"], "boss", "");
     let told = graph(&["home trusts away", "home contains x"]);
