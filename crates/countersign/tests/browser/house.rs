@@ -36,11 +36,11 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) async fn open(domain: &'static str) -> Self {
-        Self::furnished(domain, "", "").await
+        Self::furnished(domain, "", &[]).await
     }
 
-    /// With these lines in its configuration, and these guardrails beside its policies.
-    pub(crate) async fn furnished(domain: &'static str, settings: &str, guardrails: &str) -> Self {
+    /// With these lines in its configuration, and these files in place of the starter policies, where there are some.
+    pub(crate) async fn furnished(domain: &'static str, settings: &str, files: &[(&str, &str)]) -> Self {
         let chromedriver = Chromedriver::start();
         let application = Application::start().await;
         let directory = tempfile::tempdir().unwrap();
@@ -71,9 +71,12 @@ impl House {
             }
         }
         std::fs::write(policies.join("payroll.cedar"), PAYROLL).unwrap();
-        if !guardrails.is_empty() {
-            std::fs::create_dir(policies.join("guardrails")).unwrap();
-            std::fs::write(policies.join("guardrails/own.cedar"), guardrails).unwrap();
+        if !files.is_empty() {
+            std::fs::remove_dir_all(&policies).unwrap();
+            std::fs::create_dir_all(policies.join("guardrails")).unwrap();
+        }
+        for (name, text) in files {
+            std::fs::write(policies.join(name), text).unwrap();
         }
 
         let log = std::fs::File::create(directory.path().join("log")).unwrap();

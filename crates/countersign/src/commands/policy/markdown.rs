@@ -121,11 +121,11 @@ impl Page {
                     rows_out += self.rows(rows, end);
                 }
                 Block::Table { head, rows } => {
-                    if self.add(&format!("\n{head}"), end) {
-                        rows_out += self.rows(rows, end);
-                    } else {
-                        rows_out += rows.len();
-                    }
+                    let Some((first, rest)) = rows.split_first() else { continue };
+                    rows_out += match self.add(&format!("\n{head}\n{first}"), end) {
+                        true => self.rows(rest, end),
+                        false => rows.len(),
+                    };
                 }
             }
         }

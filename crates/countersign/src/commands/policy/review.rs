@@ -197,6 +197,8 @@ fn loaded<'a>(side: &'a Side, path: &'a Path, files: Files) -> Result<Loaded<'a>
 }
 
 async fn judged(with: &With<'_>, before: &Before<'_>, after: &Loaded<'_>) -> anyhow::Result<Vec<Part>> {
+    // First what may not be there at all: nobody waits for proofs to hear that it is not.
+    let replay = parts::replay(with, before, after).await?;
     let mut parts = vec![
         parts::policies(before, after),
         parts::lint(with, before, after)?,
@@ -204,7 +206,7 @@ async fn judged(with: &With<'_>, before: &Before<'_>, after: &Loaded<'_>) -> any
         parts::matrix(with, before, after)?,
     ];
     parts.extend(proven::parts(with, before, after)?);
-    parts.push(parts::replay(with, before, after).await?);
+    parts.push(replay);
     Ok(parts)
 }
 
