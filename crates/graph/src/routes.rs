@@ -1,5 +1,6 @@
 //! What an attacker can follow: the edges that a question is about, as a plain directed graph of vertices on which every
-//! computation of this crate runs. Here, once, stands what the kinds of edges, disabled accounts, denials and conditions mean.
+//! computation of this crate runs. Here, once, stands what the kinds of edges, disabled accounts, denials and conditions mean
+//! (docs/decisions/0010-reached-is-not-acting.md).
 //!
 //! **A node that is reached is not always one that acts.** Reading a file share does not make one the share, and a disabled
 //! account that became a group's is still disabled. So a node has up to two vertices: the one *reached* (which counts, and has no
