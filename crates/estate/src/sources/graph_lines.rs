@@ -45,6 +45,7 @@ struct End {
 pub(crate) fn read_lines(text: &str, intake: &mut Intake<'_, '_>) -> Result<(), Fault> {
     let first_domain = |line: &str| serde_json::from_str::<Row>(line).ok()?.properties?.domain.0;
     let realm = text.lines().take(1000).find_map(first_domain).unwrap_or_default().to_ascii_uppercase();
+    let part = intake.part(System::BloodhoundGraph, &realm, "all").map_err(|cause| intake.fault(cause, None))?;
     for (number, line) in (1..).zip(text.lines()) {
         if line.trim().is_empty() {
             continue;
@@ -54,12 +55,13 @@ pub(crate) fn read_lines(text: &str, intake: &mut Intake<'_, '_>) -> Result<(), 
             intake.fault(cause, Some(Place::Text { line: number, column: error.column() as u64 }))
         })?;
         let place = Place::Line(number);
-        take(intake, &realm, row, &place).map_err(|cause| intake.fault(cause, Some(place)))?;
+        take(intake, part, &realm, row, &place).map_err(|cause| intake.fault(cause, Some(place)))?;
     }
     Ok(())
 }
 
 pub(crate) fn read_document(text: &str, intake: &mut Intake<'_, '_>) -> Result<(), Fault> {
+    let part = intake.part(System::BloodhoundGraph, "", "all").map_err(|cause| intake.fault(cause, None))?;
     for (path, list, what) in [
         (&["graph", "nodes"] as &[_], "graph/nodes", What::Node),
         (&["graph", "edges"], "graph/edges", What::Relationship),
@@ -67,16 +69,15 @@ pub(crate) fn read_document(text: &str, intake: &mut Intake<'_, '_>) -> Result<(
         let read = json::each::<Row>(text, path, &mut |index, row| {
             let place = Place::record(list, index);
             let row = Row { what: Some(what), ..row };
-            take(intake, "", row, &place).map_err(|cause| (cause, Some(place)))
+            take(intake, part, "", row, &place).map_err(|cause| (cause, Some(place)))
         });
         read.map_err(|fault| json::located(intake.file_name(), fault))?;
     }
     Ok(())
 }
 
-fn take(intake: &mut Intake<'_, '_>, realm: &str, row: Row, place: &Place) -> Result<(), Cause> {
+fn take(intake: &mut Intake<'_, '_>, part: u32, realm: &str, row: Row, place: &Place) -> Result<(), Cause> {
     intake.record()?;
-    let part = intake.part(System::BloodhoundGraph, realm, "all")?;
     match (row.what, row) {
         (Some(What::Node), Row { id: Some(id), labels, properties, .. }) => {
             node(intake, part, realm, &id, &labels, properties.unwrap_or_default(), place)

@@ -74,3 +74,37 @@ fn nothing_is_decided_about_what_is_not_there() {
         Verdict { one: "object:ONE-1".into(), other: "object:nobody".into(), same: true, by: "ben".into(), at: NOON };
     assert!(inventory.decide_link(verdict).is_err());
 }
+
+/// Accounts of Active Directory domains with these principal names.
+fn domains(accounts: &[(&str, u32, &str)]) -> Inventory {
+    let entry = |(domain, id, principal): &(&str, u32, &str)| {
+        format!(
+            "dn: CN=a{id},DC={domain}\nobjectClass: user\nobjectSid: S-1-5-21-{}-2-3-{id}\nuserPrincipalName: {principal}\n\n",
+            domain.len()
+        )
+    };
+    let text: String = accounts.iter().map(entry).collect();
+    let mut inventory = Inventory::new();
+    inventory.merge(&batch(&[("ldif", text.as_bytes())]), NOON).unwrap();
+    inventory
+}
+
+#[test]
+fn a_principal_name_that_is_unique_in_both_links() {
+    let inventory = domains(&[("one", 1101, "ana@corp.example"), ("three", 1102, "Ana@Corp.Example")]);
+    let links = inventory.links();
+    assert_eq!(links.len(), 1);
+    assert_eq!((&*links[0].one, &*links[0].other), ("sid:S-1-5-21-3-2-3-1101", "sid:S-1-5-21-5-2-3-1102"));
+    assert_eq!(links[0].basis, Basis::PrincipalName);
+    assert_eq!(inventory.proposals(), []);
+}
+
+#[test]
+fn a_key_that_two_of_one_directory_have_is_a_proposal() {
+    let name = "ana@corp.example";
+    let inventory = domains(&[("one", 1101, name), ("three", 1102, name), ("three", 1103, name)]);
+    assert_eq!(inventory.links(), []);
+    let proposals = inventory.proposals();
+    assert_eq!(proposals.len(), 2);
+    assert_eq!(proposals[0].reasons, [Reason::Ambiguous(Basis::PrincipalName)]);
+}
