@@ -2,6 +2,7 @@
 //! follows from several statements together. Every edge of the graph says what it rests on.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use countersign_graph::{
     BuildError, Builder, Edge as GraphEdge, EdgeKind, Evidence as GraphEvidence, Graph, NodeId, NodeKind,
@@ -18,7 +19,7 @@ pub enum Because {
     Edge(u32),
     /// Both rights together replicate a domain: edges of the inventory that give one of them each, to groups that the
     /// holder may be a member of.
-    BothReplicationRights { changes: Vec<u32>, all: Vec<u32> },
+    BothReplicationRights { changes: Arc<[u32]>, all: Arc<[u32]> },
     /// Every account of a Windows domain is a member of these groups, and no directory says so.
     EveryAccount,
 }
@@ -241,8 +242,10 @@ impl Building<'_> {
             let (some, other) = (holders(&changes), holders(&all));
             let mut both: Vec<NodeId> = some.intersection(&other).copied().collect();
             both.sort();
+            // Shared: there may be as many holders as there are rights.
+            let (changes, all): (Arc<[u32]>, Arc<[u32]>) = (changes.into(), all.into());
             for holder in both {
-                let because = Because::BothReplicationRights { changes: changes.clone(), all: all.clone() };
+                let because = Because::BothReplicationRights { changes: Arc::clone(&changes), all: Arc::clone(&all) };
                 self.add(holder, EdgeKind::CanDcSync, domain, because)?;
             }
         }

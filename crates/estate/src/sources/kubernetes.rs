@@ -6,6 +6,7 @@ mod object;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use self::object::{Object, Subject};
 use self::rules::{Power, powers};
@@ -82,7 +83,7 @@ struct Cluster<'e, 'a, 'w> {
     uid: String,
     objects: &'e [(Place, Object)],
     /// What each role permits, by namespace (empty for the cluster's) and name.
-    roles: BTreeMap<(&'e str, &'e str), (BTreeSet<Power>, &'e Place)>,
+    roles: BTreeMap<(&'e str, &'e str), Arc<BTreeSet<Power>>>,
     /// Nodes of subjects that were made already.
     subjects: BTreeSet<String>,
     /// Groups that a binding names: every service account is in some of them.
@@ -97,7 +98,7 @@ impl<'e, 'a, 'w> Cluster<'e, 'a, 'w> {
         for (place, object) in objects {
             if object.is("Role") || object.is("ClusterRole") {
                 let name = (object.namespace(), object.metadata.name.as_str());
-                if roles.insert(name, (powers(&object.rules), place)).is_some() {
+                if roles.insert(name, Arc::new(powers(&object.rules))).is_some() {
                     return Err((Cause::malformed("a role that stands twice"), Some(place.clone())));
                 }
             }
@@ -197,7 +198,7 @@ impl<'e, 'a, 'w> Cluster<'e, 'a, 'w> {
             return Err((Cause::malformed("a binding without a role"), None));
         };
         let role_namespace = if reference.kind == "ClusterRole" { "" } else { namespace };
-        let Some((powers, _)) = self.roles.get(&(role_namespace, reference.name.as_str())).cloned() else {
+        let Some(powers) = self.roles.get(&(role_namespace, reference.name.as_str())).cloned() else {
             self.intake.skip("a binding of a role that is not in the file", place);
             return Ok(());
         };
@@ -210,8 +211,8 @@ impl<'e, 'a, 'w> Cluster<'e, 'a, 'w> {
             self.intake.edge(self.part, subject, Relation::MemberOf, own, place);
         }
         let scope = if namespace.is_empty() { root } else { self.key(&format!("namespaces/{namespace}"))? };
-        for power in powers {
-            self.power(own, scope, namespace, &power, place)?;
+        for power in powers.iter() {
+            self.power(own, scope, namespace, power, place)?;
         }
         Ok(())
     }
@@ -278,11 +279,14 @@ impl<'e, 'a, 'w> Cluster<'e, 'a, 'w> {
                 // A right over the cluster is one in every namespace.
                 let namespaces = self.objects.iter().filter(|(_, object)| object.is("Namespace"));
                 for (_, object) in namespaces {
+                    // One binding for every namespace: what comes of it is bounded here, and not by the file's size.
+                    self.intake.record().map_err(nowhere)?;
                     let account = only.unwrap_or("*");
                     keys.push(self.key(&format!("serviceaccounts/{}/{account}", object.metadata.name))?);
                 }
             }
             (namespace, only) => {
+                self.intake.record().map_err(nowhere)?;
                 keys.push(self.key(&format!("serviceaccounts/{namespace}/{}", only.unwrap_or("*")))?);
             }
         }

@@ -202,6 +202,8 @@ impl Account {
             let named = |name: &String| groups.get(&(account.number.clone(), name.clone())).copied();
             principal.groups = user.group_list.iter().filter_map(named).collect();
             principal.strange_groups = user.group_list.len() - principal.groups.len();
+            principal.groups.sort_unstable();
+            principal.groups.dedup();
             account.principals.push(principal);
         }
         for (place, role) in lists.roles {

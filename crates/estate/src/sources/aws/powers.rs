@@ -50,7 +50,9 @@ pub(super) fn take(intake: &mut Intake<'_, '_>, account: &Account) -> Result<(),
     for principal in &account.principals {
         keys.push(intake.key(&principal.arn).map_err(|cause| (cause, Some(principal.place.clone())))?);
     }
-    let mut powers = Powers { intake, account, part, root, keys, collected: BTreeSet::new(), weighed: Cell::new(0) };
+    let services = account.principals.iter().map(trusted_services).collect();
+    let weighed = Cell::new(0);
+    let mut powers = Powers { intake, account, part, root, keys, collected: BTreeSet::new(), services, weighed };
     powers.nodes()?;
     let mut assumed = BTreeMap::new();
     for (number, role) in account.principals.iter().enumerate().filter(|(_, role)| role.sort == Sort::Role) {
@@ -78,6 +80,8 @@ struct Powers<'e, 'a, 'w> {
     keys: Vec<u32>,
     /// Sorts of which there is a node for all of them together.
     collected: BTreeSet<&'static str>,
+    /// By the number of a principal: of the services that are known here, those that the role trusts.
+    services: Vec<Vec<&'static str>>,
     /// Statements so far: everybody is held against everything, so that a small file can ask for much work.
     weighed: Cell<u64>,
 }
@@ -186,9 +190,12 @@ impl<'e> Powers<'e, '_, '_> {
             return Answer::No;
         }
         let mut all = own.to_vec();
+        let mut passed = 0;
         for group in principal.groups.iter().filter_map(|group| self.account.principals.get(*group)) {
-            all.extend(group.statements().filter(|statement| statement.said.effect == Effect::Deny));
+            let statements = group.statements().inspect(|_| passed += 1);
+            all.extend(statements.filter(|statement| statement.said.effect == Effect::Deny));
         }
+        self.weighed.set(self.weighed.get().saturating_add(passed));
         let answer = decide(&all, &principal.name, action, resource);
         match principal.boundary.as_deref() {
             None => answer,
@@ -480,6 +487,10 @@ impl<'e> Powers<'e, '_, '_> {
         Ok(key)
     }
 
+    fn trusts(&self, role: usize, service: &str) -> bool {
+        self.services.get(role).is_some_and(|services| services.contains(&service))
+    }
+
     /// Handing a role to a service that then runs one's code as it.
     fn passing(&mut self, own: u32, principal: &Principal) -> Result<(), Failed> {
         let account = self.account;
@@ -504,12 +515,16 @@ impl<'e> Powers<'e, '_, '_> {
         }
         for (number, role) in account.principals.iter().enumerate().filter(|(_, role)| role.sort == Sort::Role) {
             self.step()?;
-            for (_, start) in started.iter().filter(|(service, _)| trusts_service(role, service)) {
-                let answer = self.may(principal, "iam:PassRole", &role.arn).and(start);
-                self.add(own, Relation::PassRole, self.key(number), answer)?;
+            for (service, start) in &started {
+                if self.trusts(number, service) {
+                    let answer = self.may(principal, "iam:PassRole", &role.arn).and(start);
+                    self.add(own, Relation::PassRole, self.key(number), answer)?;
+                }
             }
-            for (_, taken) in running.iter().filter(|(service, _)| trusts_service(role, service)) {
-                self.add(own, Relation::PassRole, self.key(number), taken.clone())?;
+            for (service, taken) in &running {
+                if self.trusts(number, service) {
+                    self.add(own, Relation::PassRole, self.key(number), taken.clone())?;
+                }
             }
         }
         Ok(())
@@ -526,15 +541,19 @@ fn denied(statements: &[&Statement], principal: &Principal, role: &str) -> bool 
     decide(&all, &principal.name, "sts:AssumeRole", role) == Answer::No
 }
 
-fn trusts_service(role: &Principal, service: &str) -> bool {
-    role.trust.iter().any(|statement| {
-        let said = &statement.said;
-        let named = said
-            .principal
-            .as_ref()
-            .is_some_and(|trusted| trusted.anybody || trusted.service.iter().any(|name| matches(name, service, true)));
-        said.effect == Effect::Allow && named && said.speaks_of("sts:AssumeRole")
-    })
+fn trusted_services(role: &Principal) -> Vec<&'static str> {
+    let known: BTreeSet<&'static str> =
+        SERVICES.iter().map(|(service, _)| *service).chain(RUNNING.iter().map(|(service, _)| *service)).collect();
+    let trusts = |service: &&'static str| {
+        role.trust.iter().any(|statement| {
+            let said = &statement.said;
+            let named = said.principal.as_ref().is_some_and(|trusted| {
+                trusted.anybody || trusted.service.iter().any(|name| matches(name, service, true))
+            });
+            said.effect == Effect::Allow && named && said.speaks_of("sts:AssumeRole")
+        })
+    };
+    known.into_iter().filter(trusts).collect()
 }
 
 /// A provider in the account has a name of its own; a public one is the same for all.
