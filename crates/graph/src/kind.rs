@@ -252,7 +252,7 @@ impl EdgeKind {
             Self::HasEntitlement => control("has-entitlement", 1, "T1078", "uses the entitlement as its holder"),
             Self::Contains => Meaning {
                 removable: false,
-                ..control("contains", 2, "T1484.001", "what a container sets is inherited by what is in it")
+                ..control("contains", 2, "T1484", "what a container sets is inherited by what is in it").enabling()
             },
             Self::AppliesTo => {
                 control("applies-to", 2, "T1484.001", "changes settings that are applied there").enabling()
@@ -287,7 +287,7 @@ impl EdgeKind {
             }
             Self::CanDelegate => control("can-delegate", 4, "T1558", "asks for tickets in somebody else's name"),
             Self::CanAssume => control("can-assume", 1, "T1548.005", "becomes the role on request"),
-            Self::CanExecute => control("can-execute", 2, "T1651", "runs commands there"),
+            Self::CanExecute => control("can-execute", 2, "T1059", "runs commands there"),
             Self::LogsOnTo => used("logs-on-to", 2, "T1021", "signs in there, as itself"),
             Self::CanAccess => used("can-access", 1, "T1213", "uses it and reads what is in it"),
             Self::CanConnect => used("can-connect", 4, "T1021", "reaches it over the network").not_followed(),

@@ -60,6 +60,7 @@ fn a_disabled_account_acts_for_whoever_may_enable_it() {
     check(&["-anna member-of admins"], "anna", "");
     check(&["bert can-reset-password -anna", "-anna member-of admins"], "bert", "anna");
     check(&["bert can-write -anna", "-anna member-of admins"], "bert", "anna admins");
+    check(&["unit contains -anna", "-anna member-of admins"], "unit", "anna admins");
     // In a circle through itself it still starts nothing.
     check(&["bert can-write -anna", "-anna full-control bert"], "anna", "");
     check(&["bert can-write -anna", "-anna full-control bert"], "bert", "anna");
