@@ -13,8 +13,8 @@ use countersign_model::{DeviceId, GroupId, KeyId, ResourceId, SessionId, Subject
 
 pub use ask::{Ask, Circumstances, Coverage, Shown, WhatCan, WhoCan, WhoDid, Why};
 pub use policy::{
-    FailOn, LintFormat, Loss, Policy, PolicyDirectory, PolicyFmt, PolicyLint, PolicyMatrix, PolicyProve, PolicyReplay,
-    PolicyReview, PolicyTest, Proving, Recorded, ReplayFormat, ReviewFormat, TestFormat,
+    Circumstance, FailOn, LintFormat, Loss, Policy, PolicyDirectory, PolicyFmt, PolicyLint, PolicyMatrix, PolicyProve,
+    PolicyReplay, PolicyReview, PolicySuggest, PolicyTest, Proving, Recorded, ReplayFormat, ReviewFormat, TestFormat,
 };
 
 const EXIT_CODES: &str = "\

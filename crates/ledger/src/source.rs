@@ -31,6 +31,16 @@ impl<S: Source + ?Sized> Source for &S {
     }
 }
 
+impl<S: Source + ?Sized> Source for Box<S> {
+    fn fetch(&self, path: &LogPath) -> Result<Option<Vec<u8>>, SourceError> {
+        (**self).fetch(path)
+    }
+
+    fn archived(&self) -> Result<u64, SourceError> {
+        (**self).archived()
+    }
+}
+
 /// Why a file could not be had.
 #[derive(Debug, thiserror::Error)]
 #[error("{path} cannot be read: {cause}")]

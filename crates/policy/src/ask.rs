@@ -22,7 +22,7 @@ use crate::set::PolicySet;
 
 pub use classes::{Classes, Population};
 pub use conditions::{DeviceBound, Place, SignInBound, Sufficient, Terrain, Way, Window, ZonesOf};
-use named::Named;
+pub(crate) use named::Named;
 
 /// The service that the command line on the machine itself acts as: it has a proof of its own.
 const LOCAL_OPERATOR: &str = "local-operator";

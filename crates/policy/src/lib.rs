@@ -8,7 +8,8 @@
 //! same with observe mode, and what counts live.
 //!
 //! For whoever writes policies: tests (`trial.rs`), what they cover (`coverage.rs`), the access matrix (`matrix.rs`), lint
-//! (`lint.rs`), one form for all files (`format.rs`), and guardrails as they are written (`guardrail.rs`; they are proven
+//! (`lint.rs`), one form for all files (`format.rs`), policies that a
+//! programme writes (`draft.rs`), and guardrails as they are written (`guardrail.rs`; they are proven
 //! elsewhere).
 
 mod analysis;
@@ -21,6 +22,7 @@ pub mod corpus;
 mod coverage;
 mod decide;
 mod diagnostics;
+mod draft;
 mod evaluate;
 mod facts;
 mod format;
@@ -39,6 +41,7 @@ mod value;
 
 pub use coverage::{Coverage, Covered};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity, SourceFile};
+pub use draft::{Demand, Draft, Way};
 pub use format::format;
 pub use guardrail::{Claim, GUARDRAILS, Guardrail, NEVER_ERRORS};
 pub use lint::{Finding, KnownNames, RULES, lint};

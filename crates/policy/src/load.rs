@@ -120,6 +120,7 @@ impl PolicySet {
             warnings: found,
             sources: files,
             reads: analyses.into_iter().map(|analysis| analysis.reads).collect(),
+            named: OnceLock::new(),
             symbols: Arc::clone(symbols),
             policies: policies.into_iter().map(|read| read.policy).collect(),
             enforced,

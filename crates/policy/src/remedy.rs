@@ -89,19 +89,20 @@ impl Engine<'_> {
         if !matches!(cause, DenialCause::NoPermit | DenialCause::Forbidden) {
             return false;
         }
+        let proofs = self.proofs(view);
         let somebody = self.somebody(view);
-        let subject = somebody.as_ref().unwrap_or(view.subject);
-        self.proofs(view).iter().filter(|step| step.cost > 0).any(|step| {
+        let subjects = if somebody.is_empty() { std::slice::from_ref(view.subject) } else { &somebody };
+        subjects.iter().flat_map(|subject| proofs.iter().map(move |step| (subject, step))).any(|(subject, step)| {
             let mut circumstances = view.circumstances.clone();
             step.apply(&mut circumstances);
             let changed = View { subject, circumstances: &circumstances, ..*view };
-            self.outcome(&changed, action).verdict() == Verdict::Allow
+            step.cost > 0 && self.outcome(&changed, action).verdict() == Verdict::Allow
         })
     }
 
     fn needs(&self, view: &View<'_>, action: Action) -> Option<Vec<Need>> {
         let somebody = self.somebody(view);
-        let subject = somebody.as_ref().unwrap_or(view.subject);
+        let subjects = if somebody.is_empty() { std::slice::from_ref(view.subject) } else { &somebody };
         let mut steps = Vec::new();
         let (proofs, devices) = (self.proofs(view), self.devices(view));
         let (grants, zones) = (self.grants(view, action), self.zones(view));
@@ -118,7 +119,8 @@ impl Engine<'_> {
             }
         }
         steps.sort_by_key(|steps| steps.iter().map(|step| step.cost).sum::<u32>());
-        for steps in steps.iter().filter(|steps| steps.iter().any(|step| step.cost > 0)) {
+        let some = steps.iter().filter(|steps| steps.iter().any(|step| step.cost > 0));
+        for (subject, steps) in subjects.iter().flat_map(|subject| some.clone().map(move |steps| (subject, steps))) {
             let mut circumstances = view.circumstances.clone();
             for step in steps {
                 step.apply(&mut circumstances);
@@ -135,25 +137,31 @@ impl Engine<'_> {
         facts.iter().any(|fact| self.by.read_somewhere.contains(fact))
     }
 
-    /// Whom an anonymous subject could turn out to be, at best: a human with every group that could help here. Signing
-    /// in settles whether it is so.
-    fn somebody(&self, view: &View<'_>) -> Option<SubjectRecord> {
+    /// Whom an anonymous subject could turn out to be, at best: a human with every group that could help here; and, since
+    /// a forbid may spare whom it names, one who besides is whoever policies about this resource name. Signing in settles
+    /// whether it is so.
+    fn somebody(&self, view: &View<'_>) -> Vec<SubjectRecord> {
         if view.subject.kind != SubjectKind::Anonymous {
-            return None;
+            return Vec::new();
         }
         let mut groups = vec![view.symbols.intern("Group", crate::EVERYONE)];
         groups.extend_from_slice(&self.by.groups);
         for more in [&view.resource.readers, &view.resource.writers, &view.resource.administrators] {
             groups.extend_from_slice(&more.symbols);
         }
-        Some(SubjectRecord {
+        let human = |groups| SubjectRecord {
             kind: SubjectKind::Human,
             // A name is never empty, so this is nobody in particular.
             symbol: view.symbols.intern("Human", ""),
             owner: None,
             acts_for: None,
             groups: sorted(groups),
-        })
+        };
+        let mut named = groups.clone();
+        // To be one of the people that a list names is to be within that list.
+        named.extend(self.set.named().about(view.resource.symbol, view.resource.segment));
+        let (plain, named) = (human(groups), human(named));
+        if named.groups.len() == plain.groups.len() { vec![plain] } else { vec![plain, named] }
     }
 
     /// Only humans sign in: a service has its key, an agent its own credential.

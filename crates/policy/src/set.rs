@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use cedar_policy_core::ast;
 use countersign_model::{Action, PolicyId, PolicyReference, PolicyRole, Proofs, SubjectKind, Timestamp, ZoneName};
 
+use crate::ask::Named;
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::facts::Fact;
 use crate::guardrail::Guardrail;
@@ -29,6 +30,8 @@ pub struct PolicySet {
     pub(crate) sources: Vec<SourceFile>,
     /// What each policy reads, by number.
     pub(crate) reads: Vec<Vec<Fact>>,
+    /// Whom policies name, once somebody has asked.
+    pub(crate) named: OnceLock<Named>,
     pub(crate) symbols: Arc<Symbols>,
     pub(crate) policies: Vec<ast::Policy>,
     /// What decides.

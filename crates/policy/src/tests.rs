@@ -10,6 +10,7 @@
 mod ask;
 mod authoring;
 mod corpus;
+mod draft;
 mod fixtures;
 mod golden;
 mod loading;

@@ -4,15 +4,21 @@
 //! Each entry of a decision holds the question with its circumstances and names, by content, what the policies were shown
 //! of subject and resource ([`countersign_model::Shown`]); that stands in an entry before it. [`replay`] reads the span
 //! on several threads, decides each decision by the compiled plan alone, and looks closer at those that come out
-//! otherwise. It checks no hashes: [`countersign_ledger::verify`] does.
+//! otherwise. [`suggest`](suggest()) goes by the same records to the narrowest policies that would have allowed what was used.
+//! Neither checks hashes: [`countersign_ledger::verify`] does.
 
 mod read;
 mod replay;
 mod report;
+mod suggest;
 
 pub use read::reads;
 pub use replay::{Progress, ReplayError, Span, replay};
 pub use report::{Changes, Covered, How, Part, Report, Tally, Unchanged};
+pub use suggest::{
+    AtResource, Check, Circumstance, Counted, Cover, Outcomes, Rare, Refusal, Right, Share, Step, SuggestError,
+    Suggestion, Terms, UnusedGroup, Used, Window, Written, suggest,
+};
 
 #[cfg(test)]
 mod tests;

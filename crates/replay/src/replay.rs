@@ -53,6 +53,28 @@ const STRETCH: u64 = 16;
 /// Entries that may have been on their way between a fact's entry and a decision that relied on it, at most.
 const ON_THE_WAY: u64 = 1 << 17;
 
+/// The entries that a span is.
+pub(crate) struct Stretch {
+    /// What is before it is archived.
+    pub(crate) at_hand: u64,
+    /// From here on for what was shown, from `start` on for decisions.
+    pub(crate) from: u64,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
+impl Stretch {
+    pub(crate) fn of(log: &impl Entries, since: Option<Timestamp>, newest: Option<u64>) -> Result<Self, ReadError> {
+        let (end, at_hand) = (log.size(), log.first()?);
+        let start = match since {
+            Some(since) => log.not_before(since)?.max(at_hand),
+            None => at_hand,
+        };
+        let start = start.max(newest.map_or(0, |newest| end.saturating_sub(newest)));
+        Ok(Self { at_hand, from: start.saturating_sub(SHOWN_AGAIN + ON_THE_WAY).max(at_hand), start, end })
+    }
+}
+
 /// The same for every thread.
 struct Work<'a, L> {
     log: &'a L,
@@ -85,13 +107,7 @@ pub fn replay<L: Entries + Send + Sync>(
     span: &Span,
     mut progress: impl FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Report, ReplayError> {
-    let (end, at_hand) = (log.size(), log.first()?);
-    let start = match span.since {
-        Some(since) => log.not_before(since)?.max(at_hand),
-        None => at_hand,
-    };
-    let start = start.max(span.newest.map_or(0, |newest| end.saturating_sub(newest)));
-    let from = start.saturating_sub(SHOWN_AGAIN + ON_THE_WAY).max(at_hand);
+    let Stretch { at_hand, from, start, end } = Stretch::of(log, span.since, span.newest)?;
     let threads = span.threads.max(1);
     let work = Work {
         log,

@@ -14,7 +14,7 @@ use countersign_policy::{PolicySet, Record, Slice, SourceFile, Symbols};
 
 use crate::{How, ReplayError, Report, Span, replay};
 
-const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 const BEFORE: &str = r#"
 @id("readers") @owner("t") @review_by("2030-01-01") @remedy("Ask.")
@@ -32,8 +32,8 @@ unless { context has authentication && context.authentication.phishing_resistant
 "#;
 
 #[derive(Clone, Default)]
-struct Log {
-    entries: Vec<Box<[u8]>>,
+pub(crate) struct Log {
+    pub(crate) entries: Vec<Box<[u8]>>,
     archived: u64,
 }
 
@@ -51,13 +51,13 @@ impl Entries for Log {
 }
 
 impl Log {
-    fn put(&mut self, body: EntryBody) {
+    pub(crate) fn put(&mut self, body: EntryBody) {
         let at = NOW.plus(Duration::from_secs(60 * self.entries.len() as u64));
         self.entries.push(Entry { at, body }.encode().unwrap().into());
     }
 }
 
-fn policies(text: &str) -> PolicySet {
+pub(crate) fn policies(text: &str) -> PolicySet {
     let file = SourceFile { path: "test.cedar".into(), text: text.to_owned() };
     PolicySet::load(vec![file], &Arc::new(Symbols::default())).unwrap_or_else(|problems| panic!("{problems}"))
 }
@@ -87,7 +87,7 @@ fn resource(tier: Tier) -> Shown {
     })
 }
 
-fn circumstances(risk: u8) -> Circumstances {
+pub(crate) fn circumstances(risk: u8) -> Circumstances {
     Circumstances {
         authentication: None,
         device: None,

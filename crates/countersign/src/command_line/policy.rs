@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use countersign_model::ResourceId;
 
 #[derive(Debug, Subcommand)]
 pub enum Policy {
@@ -55,6 +56,15 @@ pub enum Policy {
                             (./policies, ../main/). Ends with 0 if there is nothing to object, with 1 if there is, and with 2 if \
                             it could not be done. What is unknown is an objection.")]
     Review(Box<PolicyReview>),
+    /// The narrowest policies that would have allowed what was used, with what they take away and their replay.
+    #[command(after_help = "Examples:\n  countersign policy suggest --since 30d\n  \
+                            countersign policy suggest --since 90d --resource payroll --out narrower\n  \
+                            countersign policy suggest --observe --out policies          to be tried: recorded, not enforced\n  \
+                            countersign policy suggest --ledger ./copy --key-file ledger.key --policies policies --json\n\n\
+                            Without --ledger the ledger of the data directory is read, and the server that runs is asked who is in which \
+                            group. Where the ledger begins later than --since, nothing is taken away for not being used.\n\n\
+                            Nothing is put in force. Ends with 1 where recorded uses would be refused.")]
+    Suggest(PolicySuggest),
     /// Put a policy set forward, for somebody else to approve.
     #[command(
         after_help = "Example:\n  countersign policy propose --policies ./estate/policies --note 'contractors out of finance'"
@@ -242,6 +252,50 @@ pub struct Recorded {
     pub key_file: Option<PathBuf>,
     #[command(flatten)]
     pub archive: super::Archive,
+}
+
+#[derive(Debug, Args)]
+pub struct PolicySuggest {
+    #[command(flatten)]
+    pub policies: PolicyDirectory,
+    #[command(flatten)]
+    pub recorded: Recorded,
+    /// Only this resource. May be said again.
+    #[arg(long, value_name = "RESOURCE")]
+    pub resource: Vec<ResourceId>,
+    /// Propose no group of which more than this share never used it: people by name instead.
+    #[arg(long, value_name = "PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub excess: u8,
+    /// Call rare what was used less often.
+    #[arg(long, value_name = "USES", default_value_t = 5)]
+    pub rare: u64,
+    /// The circumstances that may be asked for, where all uses had them.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT", default_values_t = [Circumstance::SignIn, Circumstance::Device, Circumstance::Network])]
+    pub ask_for: Vec<Circumstance>,
+    /// A resource, group or policy that stays as it is. Whatever has break-glass in its name does without being named.
+    #[arg(long, value_name = "NAME")]
+    pub leave_out: Vec<String>,
+    /// Who answers for what is proposed; without it, who answers for most of the policies.
+    #[arg(long, value_name = "NAME")]
+    pub owner: Option<String>,
+    /// When what is proposed is looked at again; without it, in 90 days.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub review_by: Option<String>,
+    /// Propose in observe mode: what would be refused is recorded, and not refused.
+    #[arg(long)]
+    pub observe: bool,
+    /// Write the policies and what is proposed into this directory. No file that is there is changed.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Circumstance {
+    SignIn,
+    Device,
+    Network,
+    /// Hours and weekdays, of what was used often and for long enough to tell.
+    Time,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -12,6 +12,8 @@ mod proposals;
 mod replay;
 mod replayed;
 mod review;
+mod suggest;
+mod suggested;
 mod trials;
 
 use std::io::IsTerminal as _;
@@ -72,6 +74,7 @@ pub(super) async fn policy(global: &Global, command: Policy, terminal: &Terminal
         Policy::Fmt(options) => formatting::format(global, &options, terminal),
         Policy::Replay(options) => replay::replay(global, options, terminal).await,
         Policy::Review(options) => review::review(global, &options, terminal).await,
+        Policy::Suggest(options) => suggest::suggest(global, options, terminal).await,
         Policy::Propose { policies, note } => proposals::propose(global, &policies, &note, terminal).await,
         Policy::Proposals => proposals::list(global, terminal).await,
         Policy::Approve { id } => proposals::approve(global, &id, terminal).await,

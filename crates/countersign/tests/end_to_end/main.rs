@@ -24,6 +24,7 @@ mod replaying;
 mod reviewing;
 mod running;
 mod sign_in;
+mod suggesting;
 
 use countersign_testkit::TestSystem;
 

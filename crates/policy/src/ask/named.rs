@@ -15,14 +15,26 @@ use crate::value::{AddressRange, Constant, intern};
 
 /// The subjects and groups that policies name.
 #[derive(Debug, Default)]
-pub(super) struct Named {
+pub(crate) struct Named {
     /// By a policy that may apply to any resource.
     pub(super) anywhere: HashSet<Symbol>,
     /// By a policy whose scope is this resource, or this segment.
     pub(super) at: HashMap<Symbol, Vec<Symbol>>,
 }
 
+impl PolicySet {
+    pub(crate) fn named(&self) -> &Named {
+        self.named.get_or_init(|| Named::of(self))
+    }
+}
+
 impl Named {
+    /// Of a resource and its segment.
+    pub(crate) fn about(&self, resource: Symbol, segment: Option<Symbol>) -> impl Iterator<Item = Symbol> {
+        let at = [Some(resource), segment].into_iter().flatten().filter_map(|place| self.at.get(&place)).flatten();
+        self.anywhere.iter().chain(at).copied()
+    }
+
     pub(super) fn of(set: &PolicySet) -> Self {
         let mut named = Self::default();
         for policy in set.cedar().policies() {

@@ -39,7 +39,7 @@ pub(super) async fn replay(global: &Global, options: PolicyReplay, terminal: &Te
     let files = policies::read(&super::directory(global, &options.policies)?)?;
     // Mistakes are told here, with their colours, whoever decides afterwards.
     let set = PolicySet::load(files, &Arc::new(Symbols::default()))?;
-    let found = match server(global, &options, terminal)? {
+    let found = match server(global, &options.recorded, terminal)? {
         Some(control) => asked(&control, &options, terminal, &set).await?,
         None => {
             let examples = options.examples.into();
@@ -51,8 +51,8 @@ pub(super) async fn replay(global: &Global, options: PolicyReplay, terminal: &Te
 }
 
 /// The server to ask: the one that is named, or that runs on the data directory. A ledger that is named needs none.
-fn server(global: &Global, options: &PolicyReplay, terminal: &Terminal) -> anyhow::Result<Option<Control>> {
-    if options.recorded.ledger.is_some() || options.recorded.archive.directory.is_some() {
+pub(super) fn server(global: &Global, at: &Recorded, terminal: &Terminal) -> anyhow::Result<Option<Control>> {
+    if at.ledger.is_some() || at.archive.directory.is_some() {
         return Ok(None);
     }
     match Control::from_options(global, &data_directory(global, terminal)?) {
@@ -91,7 +91,7 @@ async fn asked(
 }
 
 /// The line of the progress.
-fn clear(progress: bool) {
+pub(super) fn clear(progress: bool) {
     use std::io::Write as _;
     if progress {
         let _ = write!(std::io::stderr(), "\r\x1b[K");
@@ -99,7 +99,7 @@ fn clear(progress: bool) {
 }
 
 /// `30d` ago, or an instant as RFC 3339 writes it.
-fn instant(text: &str) -> anyhow::Result<Timestamp> {
+pub(super) fn instant(text: &str) -> anyhow::Result<Timestamp> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Ok(instant);
     }
@@ -120,26 +120,32 @@ pub(super) async fn recorded(
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let span = Span { since, newest: None, examples, threads };
     let progress = std::io::stderr().is_terminal() && !terminal.json;
-    let archive = options.archive.directory.clone();
-    let key = || trusted_key(global, options.key.as_deref(), options.key_file.as_deref());
-    match options.ledger.as_deref() {
-        Some(url) if is_url(url) => {
-            let (log, key) = (Remote::new(global, url, terminal)?, key()?);
-            tokio::task::spawn_blocking(move || run(log, &key, &set, &span, progress)).await?
-        }
+    let (log, key) = source(global, options, terminal)?;
+    tokio::task::spawn_blocking(move || run(log, &key, &set, &span, progress)).await?
+}
+
+/// The ledger that is named, or that of the data directory, and the key that its checkpoints are held against.
+pub(super) fn source(
+    global: &Global,
+    at: &Recorded,
+    terminal: &Terminal,
+) -> anyhow::Result<(Box<dyn Source>, VerifierKey)> {
+    let archive = at.archive.directory.as_deref();
+    let key = || trusted_key(global, at.key.as_deref(), at.key_file.as_deref());
+    Ok(match at.ledger.as_deref() {
+        Some(url) if is_url(url) => (Box::new(Remote::new(global, url, terminal)?), key()?),
         Some(directory) => {
             let directory = PathBuf::from(directory);
             if !directory.is_dir() {
                 bail!("{} is no directory, and no http(s) URL", directory.display());
             }
-            let (log, key) = (Directory::new(&directory, archive.as_deref()), key()?);
-            tokio::task::spawn_blocking(move || run(log, &key, &set, &span, progress)).await?
+            (Box::new(Directory::new(&directory, archive)), key()?)
         }
         None => {
-            let (log, key) = own(global, archive.as_deref())?;
-            tokio::task::spawn_blocking(move || run(log, &key, &set, &span, progress)).await?
+            let (log, key) = own(global, archive)?;
+            (Box::new(log), key)
         }
-    }
+    })
 }
 
 /// The ledger of the data directory, as far as its checkpoint reaches.
@@ -150,7 +156,13 @@ fn own(global: &Global, archive: Option<&Path>) -> anyhow::Result<(Directory, Ve
     Ok((Directory::new(&directory.ledger(), archive), key))
 }
 
-fn run(log: impl Source, key: &VerifierKey, set: &PolicySet, span: &Span, progress: bool) -> anyhow::Result<Report> {
+fn run(
+    log: Box<dyn Source>,
+    key: &VerifierKey,
+    set: &PolicySet,
+    span: &Span,
+    progress: bool,
+) -> anyhow::Result<Report> {
     let log = Reader::open(log, key)?;
     let report = countersign_replay::replay(&log, set, span, |so_far| {
         if progress {
