@@ -82,6 +82,9 @@ impl Propose<'_> {
     fn used(&self, (resource, kind, class): &Key, evidence: &Evidence, unpermitted: bool) -> Option<Used> {
         let Span { uses, first, last } = evidence.span.clone()?;
         let nobody = *kind == SubjectKind::Anonymous;
+        // What a stranger does nobody loses by saying who they are.
+        let strangers = (resource.clone(), SubjectKind::Anonymous, *class);
+        let open = !nobody && !unpermitted && self.uses.evidence.contains_key(&strangers);
         let users: Vec<User<'_>> = evidence
             .who
             .iter()
@@ -100,19 +103,22 @@ impl Propose<'_> {
                 [&of.readers, &of.writers, &of.administrators].into_iter().any(|groups| groups.contains(group))
             }))),
         };
-        let mut cover = if nobody {
+        let mut cover = if nobody || open {
             Cover { exact: true, ..Cover::default() }
         } else {
             cover(&users, self.members, self.terms.excess, rank)
         };
-        let anybody = nobody || cover.people.len() > MOST_NAMED;
+        let anybody = nobody || open || cover.people.len() > MOST_NAMED;
         if anybody {
             cover = Cover { exact: cover.exact, ..Cover::default() };
         }
         let all = evidence.common.as_ref().map(|common| common.demands(*kind, &self.terms.circumstances));
         // A permit says all that it takes; a forbid need not repeat what others forbid.
-        let (demanded, demands): (BTreeSet<Demand>, BTreeSet<Demand>) =
-            all.unwrap_or_default().into_iter().partition(|demand| !unpermitted && self.is_demanded(demand, evidence));
+        let (demanded, demands): (BTreeSet<Demand>, BTreeSet<Demand>) = all
+            .filter(|_| !open)
+            .unwrap_or_default()
+            .into_iter()
+            .partition(|demand| !unpermitted && self.is_demanded(demand, evidence));
         let rare = match evidence.who.len() {
             1 if !nobody => Some(Rare::ByOne),
             _ if uses < self.terms.rare => Some(Rare::Seldom),

@@ -36,6 +36,16 @@ permit (
 )
 when { principal in resource.writers };
 
+@id("public")
+@owner("security")
+@review_by("2030-01-01")
+permit (
+    principal,
+    action in Action::"read",
+    resource
+)
+when { resource.tier == "public" };
+
 @id("break-glass")
 @owner("security")
 @review_by("2030-01-01")
@@ -270,7 +280,7 @@ fn the_words_of_a_proposal() {
     let unused: Vec<_> =
         suggestion.unused_groups.iter().map(|it| (it.right, it.group.as_str(), it.members, it.used)).collect();
     assert!(unused.contains(&(Right::Writers, "hr", 3, 1)), "{unused:?}");
-    assert_eq!(suggestion.unused_permits, [""; 0].map(|id| PolicyId::new(id).unwrap()));
+    assert_eq!(suggestion.unused_permits, [PolicyId::new("public").unwrap()]);
 }
 
 #[test]
@@ -285,6 +295,20 @@ fn a_stranger_is_still_asked_to_sign_in() {
     }
     let effect = decide(&set, &anonymous, ActionClass::Administer, &scene.resources["payroll"], &unknown);
     assert_eq!(effect, Effect::Deny);
+}
+
+#[test]
+fn nobody_loses_what_a_stranger_does() {
+    let mut scene = office();
+    scene.resource("leaflet", &[], &[]).tier = Tier::Public;
+    let anonymous = ShownSubject { groups: Vec::new(), ..subject("anonymous", &[]) };
+    let alice = subject("human:alice", &["everyone", "staff"]);
+    assert_eq!(scene.asks(&anonymous, ActionClass::Read, "leaflet", circumstances(0)), Effect::Allow);
+    assert_eq!(scene.asks(&alice, ActionClass::Read, "leaflet", good()), Effect::Allow);
+    let set = proposed(&scene.suggest(&terms()), POLICY);
+    for who in [&anonymous, &alice, &subject("human:zoe", &["everyone"])] {
+        assert_eq!(decide(&set, who, ActionClass::Read, &scene.resources["leaflet"], &circumstances(0)), Effect::Allow);
+    }
 }
 
 #[test]
