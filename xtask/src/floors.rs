@@ -109,6 +109,12 @@ pub(crate) const FLOORS: &[Floor] = &[
         never: &[NO_POLICY, NO_STORE, NO_ADMINISTRATOR, NO_WEB],
     },
     Floor {
+        name: "countersign-govern",
+        level: 4,
+        may: &["countersign-model", "countersign-graph", "countersign-estate"],
+        never: &[NO_TOKIO, NO_STORE, NO_POLICY, NO_GATEWAY, NO_WEB],
+    },
+    Floor {
         name: "countersign-web",
         level: 5,
         may: &[

@@ -1,0 +1,60 @@
+//! Public directories that are not part of this repository: with `COUNTERSIGN_DATA` naming the folder that holds them
+//! (unpacked), the check is held against counts of their lines that share no code with it. Without it there is nothing to
+//! check, and nothing is claimed.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may stop, and say what it counted"
+)]
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use countersign_estate::{Input, Inventory, Limits, Watch, read};
+use countersign_govern::{Checked, HealthCheck, Outcome, Parameters, View};
+use countersign_model::Timestamp;
+
+/// Among the stamps in the files: some are later.
+const AT: Timestamp = Timestamp::from_seconds(1_780_000_000);
+
+#[test]
+fn generated_directories() {
+    for name in ["vul_10k", "secure_100k"] {
+        let Some(folder) = std::env::var_os("COUNTERSIGN_DATA").map(PathBuf::from) else { return };
+        let Ok(text) = fs::read_to_string(folder.join(format!("adsynth/{name}.jsonl"))) else { continue };
+        let input = Input { name, bytes: text.as_bytes() };
+        let batch = read(&[input], &Limits::default(), &mut Watch::new(&mut |_| ControlFlow::Continue(())));
+        let mut inventory = Inventory::new();
+        inventory.merge(&batch.unwrap_or_else(|fault| panic!("{fault}")), AT).expect("the first import");
+        let projection = inventory.project().expect("numbers suffice");
+        let parameters = Parameters::default();
+        let view = View::new(&inventory, &projection, &parameters, AT);
+        let health = HealthCheck::new(parameters).expect("queries").check(&view);
+        for one in &health.indicators {
+            println!(
+                "{name}: {:34} {:6} found {:6} passed {:6} not assessed, of {}",
+                one.id, one.found, one.passed, one.not_assessed, one.population
+            );
+            assert_eq!(one.found + one.passed + one.not_assessed, one.population, "{name} {}", one.id);
+        }
+        let one = |id: &str| -> &Checked { health.indicators.iter().find(|one| one.id == id).expect("an indicator") };
+        let built_in = ["-500\"", "-501\"", "-502\"", "-503\""];
+        let accounts = || {
+            let users = text.lines().filter(|line| line.contains(r#""type":"node""#) && line.contains(r#""User""#));
+            users.filter(|line| line.contains(r#""enabled":true"#) && !built_in.iter().any(|id| line.contains(id)))
+        };
+        let count = |sign: &str| accounts().filter(|line| line.contains(sign)).count() as u64;
+        for (id, sign) in [
+            ("as-rep-roastable", r#""dontreqpreauth":true"#),
+            ("password-never-expires", r#""pwdneverexpires":true"#),
+            ("password-not-required", r#""passwordnotreqd":true"#),
+        ] {
+            assert_eq!(one(id).found, count(sign), "{name} {id}");
+        }
+        // These files say nothing of leavers: nobody passes.
+        let left = one("left-still-enabled");
+        assert_eq!((left.outcome, left.passed), (Outcome::NotAssessed, 0), "{name}");
+    }
+}
