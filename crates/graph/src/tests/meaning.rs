@@ -112,6 +112,22 @@ fn what_is_used_goes_last_and_what_contains_stays() {
     assert_eq!((plan.before, plan.after, plan.removals.len()), (1, 1, 0), "nothing that may go would help");
 }
 
+/// No single step cuts anybody off, so all are cut off first and as many put back as may stay.
+#[test]
+fn two_ways_each_are_cut_for_as_many_as_have_to_be() {
+    let ways = ["a", "b", "c"].map(|start| ["l", "r"].map(|side| format!("{start} owns {start}{side}")));
+    let ends = ["a", "b", "c"].map(|start| ["l", "r"].map(|side| format!("{start}{side} owns target")));
+    let lines = [ways.concat(), ends.concat()].concat();
+    let told = graph(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let routes = Routes::new(&told, &Traversal::default());
+    let starts = ["a", "b", "c"].map(|name| told.find(name).unwrap());
+    for (most, price) in [(0, 6), (1, 4), (2, 2), (3, 0)] {
+        let plan =
+            routes.removals(&starts, &[told.find("target").unwrap()], most, |_| Some(1), &mut unwatched).unwrap();
+        assert_eq!((plan.before, plan.after, plan.price), (3, most, price));
+    }
+}
+
 #[test]
 fn relations_that_open_nothing_are_followed_on_request() {
     check(&["boss manages anna", "anna responsible-for x", "anna can-connect y"], "boss", "");
