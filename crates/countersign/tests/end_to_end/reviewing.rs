@@ -124,7 +124,11 @@ fn commands(yaml: &str, heads: &[&str]) -> String {
         depth = line.len() - line.trim_start().len();
     }
     let inside = lines.take_while(|line| line.len() - line.trim_start().len() > depth);
-    inside.map(|line| line.trim().trim_start_matches("- ")).collect::<Vec<_>>().join("\n")
+    inside
+        .map(|line| line.trim().trim_start_matches("- "))
+        .filter(|line| !line.starts_with('#'))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -201,10 +205,20 @@ fn the_pipelines_give_a_change_nothing() {
         let hash = pin.split_whitespace().next().unwrap();
         assert!(hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{action}");
     }
+    // Cargo reads settings of the folder that it is called in.
+    assert!(review.contains("working-directory: ${{ runner.temp }}"));
     // Nothing that a stranger chooses becomes part of a command.
     let runs = github.iter().filter(|line| line.contains("${{") && !line.contains(": ${{") && !line.contains("-${{"));
     assert_eq!(runs.collect::<Vec<_>>(), Vec::<&String>::new());
-    let gitlab = plain("gitlab-ci.yml").join("\n");
+    let gitlab = plain("gitlab-ci.yml");
+    // A colon would make a mapping of a command, a sign for a comment would end it.
+    for line in gitlab.iter().filter_map(|line| line.trim().strip_prefix("- ")) {
+        assert!(line.starts_with("if: ") || !(line.contains(": ") || line.contains(" #")), "{line}");
+    }
+    let gitlab = gitlab.join("\n");
+    // Both at once are refused.
+    assert!(!gitlab.contains("\n  when:"), "{gitlab}");
+    assert!(gitlab.contains("git ls-files .countersign") && gitlab.contains("(cd / && cargo install"), "{gitlab}");
     let (review, comment) = gitlab.split_once("\npolicy-comment:").unwrap();
     assert!(!review.contains("TOKEN") && comment.contains("GIT_STRATEGY: none"), "{gitlab}");
 }
