@@ -6,6 +6,7 @@
 mod coverage;
 mod done;
 mod matrix;
+mod past;
 mod situation;
 mod why;
 
@@ -18,15 +19,17 @@ use countersign_model::{
     Action, ActionClass, DeviceId, GroupId, HttpCircumstances, Resource, ResourceId, SubjectId, SubjectKind,
     SubjectState, Timestamp, ZoneName,
 };
-use countersign_policy::ask::{Asker, Of, Population, Situation, Sufficient, Terrain, Wanted, each};
+use countersign_policy::ask::{Asker, Classes, Of, Population, Situation, Sufficient, Survey, Terrain, Wanted, each};
 
 use crate::policies::Rules;
 use crate::world::{ResourceRecord, SubjectRecord, View};
 use crate::{Administrator, Page};
+use past::Unknown;
 
 pub use coverage::{Coverage, Door, Gaps, Ownerless};
 pub use done::{DidError, DidFilter, Doing, Done};
 pub use matrix::{AccessMatrix, MatrixRow, Members};
+pub use past::PastError;
 pub use situation::{Conditions, DeviceCondition, NetworkCondition, RequestCondition};
 pub use why::{Chain, Provenance, Reversal, Why, WhyError};
 
@@ -46,6 +49,8 @@ pub enum AskError {
     UnknownZone(ZoneName),
     #[error("there is no active device {0}")]
     InactiveDevice(DeviceId),
+    #[error(transparent)]
+    Past(#[from] PastError),
     #[error("nobody waits for the answer any more")]
     Cancelled,
 }
@@ -97,6 +102,8 @@ pub struct Answer<T> {
     pub generation: u64,
     /// What the answer does not cover.
     pub caveats: Vec<&'static str>,
+    /// Of a past time: whose facts of then are not recorded, so that they are not in the answer.
+    pub unknown: Vec<String>,
 }
 
 /// Somebody who can.
@@ -114,7 +121,7 @@ pub struct Reach {
     pub resource: ResourceId,
     pub display_name: String,
     pub action: Action,
-    pub suffices: Vec<Sufficient>,
+    pub suffices: Arc<[Sufficient]>,
 }
 
 /// The world and the policies, as they are when the question is put.
@@ -122,6 +129,8 @@ struct Moment {
     view: Arc<View>,
     rules: Arc<Rules>,
     now: Timestamp,
+    /// Of the past, whose facts of then nobody knows.
+    unknown: Option<Unknown>,
 }
 
 impl Moment {
@@ -130,28 +139,52 @@ impl Moment {
             view: Arc::clone(&administrator.0.world.view()),
             rules: administrator.0.rules.load_full(),
             now: administrator.now(),
+            unknown: None,
         }
+    }
+
+    /// Whether its facts are not known, or those of whom it acts for.
+    fn is_unknown(&self, record: &SubjectRecord) -> bool {
+        let unknown = |id: &SubjectId| self.unknown.as_ref().is_some_and(|all| all.subjects.contains(id));
+        unknown(record.id()) || record.acts_for().is_some_and(unknown)
+    }
+
+    /// By name, sorted.
+    fn unknown_subjects(&self) -> Vec<String> {
+        let Some(unknown) = &self.unknown else { return Vec::new() };
+        let affected = self.view.subjects().filter(|record| self.is_unknown(record)).map(|record| record.id());
+        affected.chain(&unknown.subjects).collect::<BTreeSet<_>>().into_iter().map(ToString::to_string).collect()
     }
 
     /// Everybody who is let in at all, sorted: what is disabled, or acts for somebody who is, can nothing.
     fn subjects(&self, fits: impl Fn(&SubjectRecord) -> bool) -> Vec<&SubjectRecord> {
         let anonymous = self.view.subject(&SubjectId::anonymous());
         let all = self.view.subjects().chain(anonymous).map(AsRef::as_ref);
-        let mut subjects: Vec<&SubjectRecord> = all.filter(|it| self.view.answers(it) && fits(it)).collect();
+        let mut subjects: Vec<&SubjectRecord> =
+            all.filter(|it| self.view.answers(it) && !self.is_unknown(it) && fits(it)).collect();
         subjects.sort_by_cached_key(|record| record.id().to_string());
         subjects
     }
 
     fn subject(&self, id: &SubjectId) -> Result<&SubjectRecord, AskError> {
-        self.view.subject(id).map(AsRef::as_ref).ok_or_else(|| AskError::UnknownSubject(id.clone()))
+        if self.unknown.as_ref().is_some_and(|all| all.subjects.contains(id)) {
+            return Err(PastError::Unknown(id.to_string()).into());
+        }
+        let found = self.view.subject(id).ok_or_else(|| AskError::UnknownSubject(id.clone()))?;
+        if self.is_unknown(found) { Err(PastError::Unknown(id.to_string()).into()) } else { Ok(found) }
     }
 
     fn resource(&self, id: &ResourceId) -> Result<&ResourceRecord, AskError> {
+        if self.unknown.as_ref().is_some_and(|all| all.resources.contains(id)) {
+            return Err(PastError::Unknown(id.to_string()).into());
+        }
         self.view.resource(id).map(AsRef::as_ref).ok_or_else(|| AskError::UnknownResource(id.clone()))
     }
 
     fn resources(&self) -> Vec<&ResourceRecord> {
-        let mut resources: Vec<&ResourceRecord> = self.view.resources().map(AsRef::as_ref).collect();
+        let unknown = |id: &ResourceId| self.unknown.as_ref().is_some_and(|all| all.resources.contains(id));
+        let all = self.view.resources().map(AsRef::as_ref);
+        let mut resources: Vec<&ResourceRecord> = all.filter(|record| !unknown(&record.resource.id)).collect();
         resources.sort_unstable_by(|a, b| a.resource.id.cmp(&b.resource.id));
         resources
     }
@@ -169,7 +202,13 @@ impl Moment {
         Terrain::new(&self.rules.policies, of, &situation, &places, &zones_of)
     }
 
-    fn answer<T>(&self, items: Vec<T>, next: Option<String>, found: usize, considered: usize) -> Answer<T> {
+    fn answer<T>(
+        &self,
+        (items, next): (Vec<T>, Option<String>),
+        found: usize,
+        considered: usize,
+        unknown: Vec<String>,
+    ) -> Answer<T> {
         Answer {
             items,
             next,
@@ -178,12 +217,16 @@ impl Moment {
             policy_set: self.rules.policies.hash().to_owned(),
             generation: self.view.generation,
             caveats: self.caveats(),
+            unknown,
         }
     }
 
     fn caveats(&self) -> Vec<&'static str> {
         let policies = &self.rules.policies;
         let mut caveats = Vec::new();
+        if self.unknown.is_some() {
+            caveats.push("networks, time zone and Countersign's own pages are those of today");
+        }
         if !policies.ignores_request() {
             caveats.push(
                 "a policy looks at the method, host or path: the answer is for the request that stands for the action",
@@ -245,7 +288,17 @@ impl Administrator {
 
     /// Everybody who can.
     pub fn who_can(&self, asked: &WhoCan, tick: Tick<'_>) -> Result<Answer<Holder>, AskError> {
-        let moment = Moment::of(self);
+        self.who_could(asked, None, tick)
+    }
+
+    /// Everybody who could at that time. Reads files.
+    pub fn who_could(
+        &self,
+        asked: &WhoCan,
+        as_of: Option<Timestamp>,
+        tick: Tick<'_>,
+    ) -> Result<Answer<Holder>, AskError> {
+        let moment = Moment::at(self, as_of, tick)?;
         let policies = &moment.rules.policies;
         let resource = moment.resource(&asked.resource)?;
         if let Some(group) = asked.group.as_ref().filter(|group| !moment.knows(group)) {
@@ -259,21 +312,15 @@ impl Administrator {
         let wanted = wanted(asked.action, resource, &asked.request);
         let askers = subjects.iter().map(|record| asker(record)).collect();
         let population = Population::new(policies, askers, std::slice::from_ref(&wanted));
-        let classes = population.classes(&wanted);
-        let suffices: Vec<Option<Arc<[Sufficient]>>> = match &asked.under {
+        let (classes, suffices): (Classes, Vec<Option<Arc<[Sufficient]>>>) = match &asked.under {
             Under::These(situation) => {
-                let found = population.decide(&classes, &wanted, situation);
-                found.into_iter().map(|allowed| allowed.then(Arc::default)).collect()
+                let (classes, found) = all_classes(&population.under(situation), tick)?;
+                (classes, found.into_iter().map(|allowed| allowed.then(Arc::default)).collect())
             }
             Under::Any => {
                 let terrain = moment.terrain(Of::All);
-                let of_class = |class: usize| {
-                    let at = classes.representatives().get(class)?;
-                    let found = policies.suffices(population.asker(*at)?, &wanted, &terrain);
-                    (!found.is_empty()).then(|| Arc::from(found))
-                };
-                let count = classes.len();
-                each(count, &|done| tick(done, count), of_class).ok_or(AskError::Cancelled)?
+                let (classes, found) = all_classes(&population.sufficient(&terrain), tick)?;
+                (classes, found.into_iter().map(|found| (!found.is_empty()).then_some(found)).collect())
             }
         };
         let can: Vec<(&SubjectRecord, &Arc<[Sufficient]>)> = subjects
@@ -288,48 +335,59 @@ impl Administrator {
             display_name: record.display_name().to_owned(),
             suffices: Arc::clone(suffices),
         };
-        Ok(moment.answer(items.into_iter().map(holder).collect(), next, found, subjects.len()))
+        let items = items.into_iter().map(holder).collect();
+        Ok(moment.answer((items, next), found, subjects.len(), moment.unknown_subjects()))
     }
 
     /// Everything that somebody can do.
     pub fn what_can(&self, asked: &WhatCan, tick: Tick<'_>) -> Result<Answer<Reach>, AskError> {
-        let moment = Moment::of(self);
+        self.what_could(asked, None, tick)
+    }
+
+    /// Everything that somebody could do at that time. Reads files.
+    pub fn what_could(
+        &self,
+        asked: &WhatCan,
+        as_of: Option<Timestamp>,
+        tick: Tick<'_>,
+    ) -> Result<Answer<Reach>, AskError> {
+        let moment = Moment::at(self, as_of, tick)?;
         let policies = &moment.rules.policies;
         let subject = moment.subject(&asked.subject)?;
         let resources = if moment.view.answers(subject) { moment.resources() } else { Vec::new() };
         let actions: Vec<Action> = asked.action.map_or_else(|| Action::all().collect(), |action| vec![action]);
-        let terrain = match &asked.under {
-            Under::Any => Some(moment.terrain(Of::All)),
-            Under::These(_) => None,
+        let all: Vec<(Action, &ResourceRecord)> =
+            resources.iter().flat_map(|record| actions.iter().map(|action| (*action, *record))).collect();
+        let wanted: Vec<Wanted<'_>> =
+            all.iter().map(|(action, record)| wanted(*action, record, &asked.request)).collect();
+        let population = Population::new(policies, vec![asker(subject)], &wanted);
+        let count = wanted.len();
+        let tick = |done| tick(done, count);
+        let suffices: Vec<Option<Arc<[Sufficient]>>> = match &asked.under {
+            Under::These(situation) => {
+                let survey = population.under(situation);
+                each(count, &tick, |at| survey.answer(&survey.classes(at), 0).then(Arc::default))
+            }
+            Under::Any => {
+                let terrain = moment.terrain(Of::All);
+                let survey = population.sufficient(&terrain);
+                each(count, &tick, |at| Some(survey.answer(&survey.classes(at), 0)).filter(|found| !found.is_empty()))
+            }
+        }
+        .ok_or(AskError::Cancelled)?;
+        let reach = |((action, record), suffices): (&(Action, &ResourceRecord), Option<Arc<[Sufficient]>>)| {
+            Some(Reach {
+                resource: record.resource.id.clone(),
+                display_name: record.resource.display_name.clone(),
+                action: *action,
+                suffices: suffices?,
+            })
         };
-        let count = resources.len();
-        let of_resource = |at: usize| -> Vec<Reach> {
-            let Some(record) = resources.get(at) else { return Vec::new() };
-            let reach = |action: &Action| {
-                let wanted = wanted(*action, record, &asked.request);
-                let suffices = match (&asked.under, &terrain) {
-                    (Under::These(situation), _) => policies.allows(&asker(subject), &wanted, situation).then(Vec::new),
-                    (Under::Any, None) => None,
-                    (Under::Any, Some(terrain)) => {
-                        let found = policies.suffices(&asker(subject), &wanted, terrain);
-                        (!found.is_empty()).then_some(found)
-                    }
-                }?;
-                Some(Reach {
-                    resource: record.resource.id.clone(),
-                    display_name: record.resource.display_name.clone(),
-                    action: *action,
-                    suffices,
-                })
-            };
-            actions.iter().filter_map(reach).collect()
-        };
-        let all = each(count, &|done| tick(done, count), of_resource).ok_or(AskError::Cancelled)?;
-        let all: Vec<Reach> = all.into_iter().flatten().collect();
-        let (found, considered) = (all.len(), count * actions.len());
-        let (items, next) =
-            page(all.into_iter(), &asked.page, |reach| format!("{} {}", reach.resource, order(reach.action)));
-        Ok(moment.answer(items, next, found, considered))
+        let all: Vec<Reach> = all.iter().zip(suffices).filter_map(reach).collect();
+        let (found, considered) = (all.len(), count);
+        let page = page(all.into_iter(), &asked.page, |reach| format!("{} {}", reach.resource, order(reach.action)));
+        let unknown = moment.unknown.iter().flat_map(|all| &all.resources).map(ToString::to_string).collect();
+        Ok(moment.answer(page, found, considered, unknown))
     }
 
     /// Which of all actions somebody is allowed at a resource under these circumstances.
@@ -348,6 +406,17 @@ impl Administrator {
         };
         Ok(Action::all().filter(allowed).collect())
     }
+}
+
+/// The classes of the only thing that is asked for, and the answer for each.
+fn all_classes<T: Clone + Default + Send + Sync>(
+    survey: &Survey<'_, '_, T>,
+    tick: Tick<'_>,
+) -> Result<(Classes, Vec<T>), AskError> {
+    let classes = survey.classes(0);
+    let count = classes.len();
+    let found = each(count, &|done| tick(done, count), |class| survey.answer(&classes, class));
+    Ok((classes, found.ok_or(AskError::Cancelled)?))
 }
 
 /// The place of an action in the order of all, so that pages follow it.

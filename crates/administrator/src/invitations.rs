@@ -16,6 +16,8 @@ use crate::{Actor, Administrator, OWNERS};
 
 /// An invitation is worth an account: it does not lie around.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+/// What it is in the ledger.
+pub(crate) const BROKEN_IN: &str = "break-in";
 /// Followed at once, by whoever stands at the machine.
 const BREAK_IN: Duration = Duration::from_secs(3600);
 
@@ -104,11 +106,17 @@ pub fn break_in_offline(
     let act = ActEntry {
         by: by.clone(),
         decision: None,
-        verb: "break-in".to_owned(),
+        verb: BROKEN_IN.to_owned(),
         target: id.to_string(),
         detail: "an owner's invitation, made on the data directory".to_owned(),
     };
-    ledger.append(&Entry { at: now, body: EntryBody::Act(act) }).wait()?;
+    let former = match &existing {
+        Some(subject) => SignalKind::SubjectPut { subject: subject.clone() },
+        None => SignalKind::SubjectRemoved { id: id.clone() },
+    };
+    for body in [EntryBody::Former(Box::new(former)), EntryBody::Act(act)] {
+        ledger.append(&Entry { at: now, body }).wait()?;
+    }
     let subject = restored_owner(existing, id.clone(), owners.clone(), now);
     let (record, link) = token(TokenPurpose::Invitation { subject: id }, &by, BREAK_IN, now);
     let mut changes = vec![Change::PutSubject(subject), Change::PutToken(record)];

@@ -14,6 +14,7 @@ mod circumstances;
 mod clock;
 mod devices;
 mod federated;
+mod former;
 mod hand_off;
 mod inquiry;
 mod inventory;
@@ -62,8 +63,8 @@ pub use accounts::{AccountParts, ActError, Client, OneTimeLink, ProviderParts, P
 pub use apply::{ApplyReport, Bundle};
 pub use ask::{
     AccessMatrix, Answer, AskError, Chain, Conditions, Coverage, DeviceCondition, DidError, DidFilter, Doing, Done,
-    Door, Gaps, Holder, MatrixRow, Members, NetworkCondition, Ownerless, Provenance, Reach, RequestCondition, Reversal,
-    Tick, Under, WhatCan, WhoCan, Why, WhyError,
+    Door, Gaps, Holder, MatrixRow, Members, NetworkCondition, Ownerless, PastError, Provenance, Reach,
+    RequestCondition, Reversal, Tick, Under, WhatCan, WhoCan, Why, WhyError,
 };
 pub use built_in::{AUDITORS, ENFORCEMENT_POINTS, LOCAL_OPERATOR, OWNERS, built_in_resources};
 pub use clock::SystemClock;

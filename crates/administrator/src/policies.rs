@@ -1,5 +1,6 @@
 //! Policies and settings, as one value that is replaced as a whole. A bad set never gets here: loading has refused it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use countersign_lease::RevocationCause;
 use countersign_ledger::{AppendError, EntryBody, PublishedPolicy};
 use countersign_model::{NameError, Proofs, SubjectId, Timestamp};
 use countersign_policy::{PolicySet, Symbols};
+use countersign_store::{Change, Store, StoreError};
 use jiff::tz::TimeZone;
 
 use crate::sources::Publication;
@@ -49,6 +51,8 @@ pub enum PublishError {
     NotProven(Vec<String>),
     #[error("not recorded, so not done: {0}")]
     Record(#[from] AppendError),
+    #[error("its text is not kept, so not done: {0}")]
+    Keep(String),
 }
 
 /// Whoever can prove guardrails, and knows what must not go live without.
@@ -67,8 +71,12 @@ impl Rules {
 
     /// Other policies under the same settings.
     pub(crate) fn with(&self, policies: PolicySet) -> Self {
+        self.with_shared(Arc::new(policies))
+    }
+
+    fn with_shared(&self, policies: Arc<PolicySet>) -> Self {
         Self {
-            policies: Arc::new(policies),
+            policies,
             settings: Arc::clone(&self.settings),
             time_zone: self.time_zone.clone(),
             zone_name: Arc::clone(&self.zone_name),
@@ -160,20 +168,24 @@ impl Administrator {
             return Err(PublishError::OtherWorld);
         }
         // INVARIANT: a set whose guardrails have to be proven never gets further without.
-        let policies = self.proven(policies).await?;
+        let policies = Arc::new(self.proven(policies).await?);
         let this = self.clone();
         self.finish(async move {
             let _turn = this.0.order.lock().await;
             if base.is_some_and(|base| base != this.policies().hash()) {
                 return Err(PublishError::Stale);
             }
+            // A crash after this leaves a text that nobody asks for.
+            let keeping = Arc::clone(&policies);
+            let kept = this.stored(move |store| keep(store, &keeping)).await;
+            kept.map_err(|error| PublishError::Keep(error.to_string()))?;
             // A crash after this leaves the record of a publication that no decision names; the next start records
             // what it publishes itself.
             for body in published(&policies, publication) {
                 this.record(body).await?;
             }
             let former = this.0.rules.load_full();
-            this.replace_rules(former.with(policies)).await;
+            this.replace_rules(former.with_shared(policies)).await;
             Ok(())
         })
         .await
@@ -214,6 +226,27 @@ impl Administrator {
         self.moved();
         self.decide_again(self.0.leases.all(), RevocationCause::PolicyChanged).await;
     }
+}
+
+/// The text of a set is kept under this and its hash.
+const KEPT: &str = "policy-set/";
+
+/// Keeps the text of a set for whoever asks later what it allowed. Each text once: a set that comes back is there.
+pub(crate) fn keep(store: &dyn Store, policies: &PolicySet) -> Result<(), StoreError> {
+    let name = format!("{KEPT}{}", policies.hash());
+    if store.blob(&name)?.is_some() {
+        return Ok(());
+    }
+    let files: BTreeMap<String, &str> =
+        policies.sources().iter().map(|file| (file.name(), file.text.as_str())).collect();
+    let value = serde_json::to_vec(&files).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    store.commit(&[Change::PutBlob { name, value }])
+}
+
+/// The text of the set with this hash, by file.
+pub(crate) fn kept(store: &dyn Store, hash: &str) -> Result<Option<BTreeMap<String, String>>, StoreError> {
+    let Some(bytes) = store.blob(&format!("{KEPT}{hash}"))? else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| StoreError::Unavailable(error.to_string()))
 }
 
 pub(crate) fn published(policies: &PolicySet, publication: Publication) -> Vec<EntryBody> {

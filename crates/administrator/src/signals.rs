@@ -14,6 +14,7 @@ use countersign_model::{DecisionId, Device, KeyId, SessionId, Signal, SignalKind
 use countersign_store::{Change, RiskRecord, StoreError};
 
 use crate::Administrator;
+use crate::former::former;
 use crate::leases::Live;
 use crate::pass::Pass;
 use crate::world::{Touched, View, WorldError, moved, taking};
@@ -69,7 +70,7 @@ impl Administrator {
             let taken = world.publish(world.prepare(&takes)?);
             self.changed(&taken, asking).await;
         }
-        if let Err(error) = self.record_and_store(&signals, changes).await {
+        if let Err(error) = self.record_and_store(&before, &signals, changes).await {
             world.restore(&before, &prepared.touched);
             self.changed(&prepared.touched, asking).await;
             tracing::error!(%error, "a change of facts was not kept and is not in force");
@@ -86,10 +87,22 @@ impl Administrator {
         Ok(())
     }
 
-    /// Records and stores.
-    async fn record_and_store(&self, signals: &[Signal], changes: Vec<Change>) -> Result<(), SignalError> {
-        let record = |signal: &Signal| self.record(EntryBody::Signal(Box::new(signal.clone())));
-        futures_util::future::try_join_all(signals.iter().map(record)).await?;
+    /// Records what it takes the place of and the change itself, and stores it.
+    async fn record_and_store(
+        &self,
+        before: &View,
+        signals: &[Signal],
+        changes: Vec<Change>,
+    ) -> Result<(), SignalError> {
+        // No more at once than the ledger's queue takes: many people may be in a group that goes.
+        const AT_ONCE: usize = 1024;
+        let former = signals.iter().flat_map(|signal| former(before, signal));
+        let former = former.map(|kind| EntryBody::Former(Box::new(kind)));
+        let bodies: Vec<EntryBody> =
+            former.chain(signals.iter().map(|signal| EntryBody::Signal(Box::new(signal.clone())))).collect();
+        for some in bodies.chunks(AT_ONCE) {
+            futures_util::future::try_join_all(some.iter().map(|body| self.record(body.clone()))).await?;
+        }
         Ok(self.commit(changes).await?)
     }
 

@@ -12,7 +12,7 @@ use countersign_store::{Change, Store, StoreError};
 use crate::accounts::Accounts;
 use crate::leases::Leases;
 use crate::metrics::Metrics;
-use crate::policies::{ReconfigureError, Rules, published};
+use crate::policies::{ReconfigureError, Rules, keep, published};
 use crate::record::Recorder;
 use crate::sources::Publication;
 use crate::world::{FillError, World, WorldError};
@@ -59,6 +59,7 @@ impl Administrator {
         world.fill(&*store)?;
         world.publish(world.prepare(&built_in::subjects()?)?);
 
+        keep(&*store, &policies)?;
         let accounts = Accounts::load(accounts, &*store, now)?;
         let rules = Rules::new(Arc::new(policies), Arc::new(settings))?;
         let recorder = Recorder::start(ledger)?;

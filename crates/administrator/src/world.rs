@@ -130,6 +130,20 @@ impl World {
         Ok(())
     }
 
+    /// What `changes` make of `view`, in no world.
+    pub(crate) fn taken_back(view: &View, symbols: &Arc<Symbols>, changes: &[Signal]) -> Result<View, WorldError> {
+        let mut members = Members::new();
+        for record in view.subjects() {
+            for group in record.groups() {
+                members.entry(group.clone()).or_default().insert(record.id().clone());
+            }
+        }
+        let members = Mutex::new(members);
+        let mut draft = change::Draft::new(view, symbols, members.lock());
+        changes.iter().try_for_each(|signal| draft.apply(signal))?;
+        Ok(draft.view)
+    }
+
     /// Puts back what was there before a change that could not be kept. The caller serializes changes.
     pub(crate) fn restore(&self, before: &View, touched: &Touched) {
         let mut members = self.members.lock();

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use countersign_model::{
     Action, Circumstances, Decision, DecisionId, DeviceId, EnforcementPoint, LeaseId, Methods, Observed, PolicyId,
-    Proof, Proofs, Question, ResourceId, SessionId, Shown, ShownId, Signal, SubjectId, Timestamp,
+    Proof, Proofs, Question, ResourceId, SessionId, Shown, ShownId, Signal, SignalKind, SubjectId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -35,6 +35,8 @@ pub enum EntryBody {
     /// Of a subject or a resource: before the decisions that name it by its [content](shown_id).
     Shown(Box<Shown>),
     LeaseEnded(LeaseEndedEntry),
+    /// What the change of facts that comes next takes the place of, as the change that would bring it back.
+    Former(Box<SignalKind>),
     Signal(Box<Signal>),
     SessionStarted {
         session: SessionId,
@@ -217,6 +219,7 @@ impl EntryBody {
             Self::Decision(_) => "decision",
             Self::Shown(_) => "shown",
             Self::LeaseEnded(_) => "lease-ended",
+            Self::Former(_) => "former",
             Self::Signal(_) => "signal",
             Self::SessionStarted { .. } => "session-started",
             Self::SessionEnded { .. } => "session-ended",

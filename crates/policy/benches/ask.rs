@@ -1,6 +1,6 @@
 #![expect(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench prints, and may stop")]
-//! Who can what, for 100,000 subjects at 1,000 resources under one set of circumstances, exactly; beside it, in the same
-//! run, deciding each pair of a sample. And the weakest circumstances for everybody at one resource. `cargo bench -p
+//! Who can what, for 100,000 subjects at 1,000 resources, exactly: under one set of circumstances, and with the weakest
+//! that suffice; beside it, in the same run, deciding each pair of a sample. And what one subject can. `cargo bench -p
 //! countersign-policy --bench ask [-- SUBJECTS RESOURCES]`
 
 use std::hint::black_box;
@@ -125,68 +125,84 @@ fn main() {
     let action = Action::http(ActionClass::Read);
     let wanted: Vec<Wanted<'_>> = resources.iter().map(|record| Wanted { action, record, http: None }).collect();
 
-    let began = Instant::now();
     let askers = || subjects.iter().map(|record| Asker { record, risk: 0 }).collect::<Vec<_>>();
-    let population = Population::new(&set, askers(), &wanted);
     let go_on = |_: usize| ControlFlow::Continue(());
-    let answers = each(wanted.len(), &go_on, |at| {
-        let wanted = &wanted[at];
-        let classes = population.classes(wanted);
-        let found = population.decide(&classes, wanted, &situation);
-        (classes.len(), classes.spread(&found).filter(|allowed| **allowed).count())
-    })
-    .unwrap();
+    let began = Instant::now();
+    let population = Population::new(&set, askers(), &wanted);
+    let survey = population.under(&situation);
+    let allowed = each(wanted.len(), &go_on, |at| {
+        let classes = survey.classes(at);
+        classes.spread(&survey.answers(&classes)).filter(|allowed| **allowed).count()
+    });
+    let allowed: usize = allowed.unwrap().into_iter().sum();
     let exact = began.elapsed();
-    let (classes, allowed) = answers.iter().fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
 
     // The same question for pairs spread over the whole, on every core as well.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let pairs = people * applications;
+    let pair = |turn: usize| turn.wrapping_mul(2_654_435_761) % pairs;
+    let one_by_one = |sampled: usize, decide: &(dyn Fn(&Asker<'_>, &Wanted<'_>) -> bool + Sync)| {
+        let began = Instant::now();
+        let agreed = each(cores, &go_on, |core| {
+            let mine = (core..sampled).step_by(cores).map(pair);
+            let asker = |pair: usize| Asker { record: &subjects[pair % people], risk: 0 };
+            mine.filter(|pair| decide(&asker(*pair), &wanted[pair / people])).count()
+        });
+        black_box(agreed.unwrap());
+        began.elapsed().mul_f64(pairs as f64 / sampled as f64)
+    };
     let sampled = SAMPLE.min(pairs);
-    let began = Instant::now();
-    let agreed = each(cores, &go_on, |core| {
-        let mut agreed = 0_usize;
-        for turn in (core..sampled).step_by(cores) {
-            let pair = turn.wrapping_mul(2_654_435_761) % pairs;
-            let asker = Asker { record: &subjects[pair % people], risk: 0 };
-            agreed += usize::from(set.allows(&asker, &wanted[pair / people], black_box(&situation)));
-        }
-        agreed
-    })
-    .unwrap();
-    black_box(agreed);
-    let brute = began.elapsed().mul_f64(pairs as f64 / sampled as f64);
+    let brute = one_by_one(sampled, &|asker, wanted| set.allows(asker, wanted, black_box(&situation)));
 
     let terrain = Terrain::new(&set, Of::All, &situation, &[], &|_| Default::default());
-    let began = Instant::now();
-    let one = std::slice::from_ref(&wanted[2]);
-    let population = Population::new(&set, askers(), one);
-    let of_one = population.classes(&one[0]);
-    let weakest = each(of_one.len(), &go_on, |class| {
-        let asker = population.asker(of_one.representatives()[class]).unwrap();
-        set.suffices(asker, &one[0], &terrain).len()
-    });
-    black_box(weakest.unwrap());
-    let conditions = began.elapsed();
+    let weakest_of = |wanted: &[Wanted<'_>], askers: Vec<Asker<'_>>| {
+        let began = Instant::now();
+        let population = Population::new(&set, askers, wanted);
+        let survey = population.sufficient(&terrain);
+        let somehow = each(wanted.len(), &go_on, |at| {
+            let classes = survey.classes(at);
+            classes.spread(&survey.answers(&classes)).filter(|found| !found.is_empty()).count()
+        });
+        (somehow.unwrap().into_iter().sum::<usize>(), began.elapsed())
+    };
+    let (of_one, weakest_one) = weakest_of(&wanted[2..3], askers());
+    let (of_all, weakest_all) = weakest_of(&wanted, askers());
+    let combinations = terrain.combinations();
+    let sampled_weakest = (SAMPLE / combinations).min(pairs);
+    let brute_weakest =
+        one_by_one(sampled_weakest, &|asker, wanted| !set.suffices(asker, wanted, black_box(&terrain)).is_empty());
+
+    let actions: Vec<Action> = Action::all().collect();
+    let everything: Vec<Wanted<'_>> = resources
+        .iter()
+        .flat_map(|record| actions.iter().map(move |action| Wanted { action: *action, record, http: None }))
+        .collect();
+    let (of_subject, what) = weakest_of(&everything, askers().into_iter().take(1).collect());
 
     let seconds = |span: Duration| span.as_secs_f64();
     println!("<!-- figures -->");
-    println!("| question, {} policies | s | |", set.policies().len());
-    println!("|---|---|---|");
-    println!(
-        "| who can, {people} subjects × {applications} resources, one action | {:.2} | {allowed} of {pairs} pairs allowed, {classes} decided |",
-        seconds(exact)
+    let line = |question: String, exact: Duration, brute: Option<Duration>, found: usize| {
+        let brute = brute.map_or_else(
+            || "|".to_owned(),
+            |brute| format!("{:.0} | {:.0} ×", seconds(brute), seconds(brute) / seconds(exact)),
+        );
+        println!("| {question} | {:.3} | {brute} | {found} |", seconds(exact));
+    };
+    println!("| question, {} policies | s | pair by pair, s | ratio | found |", set.policies().len());
+    println!("|---|---|---|---|---|");
+    let all = format!("{people} subjects × {applications} resources");
+    line(format!("who can, {all}, stated circumstances"), exact, Some(brute), allowed);
+    line(
+        format!("who can, {all}, the weakest of {combinations} circumstances"),
+        weakest_all,
+        Some(brute_weakest),
+        of_all,
     );
+    line(format!("the same for {people} subjects at one resource"), weakest_one, None, of_one);
+    line(format!("what can one subject, {} actions × {applications} resources", actions.len()), what, None, of_subject);
+    println!();
     println!(
-        "| the same pair by pair, from a sample of {sampled} | {:.1} | {:.0} × as long |",
-        seconds(brute),
-        seconds(brute) / seconds(exact)
-    );
-    println!(
-        "| who can, one resource, with the weakest circumstances | {:.2} | {} classes × {} circumstances |",
-        seconds(conditions),
-        of_one.len(),
-        terrain.combinations()
+        "Pair by pair is reckoned from samples of {sampled} and {sampled_weakest} pairs, decided in the same run on every core."
     );
     println!("<!-- end of figures -->");
 }

@@ -1,10 +1,12 @@
-//! Who can do what, for everybody and everything: exact answers, not samples. What no policy can tell apart is decided
-//! once ([`Population`], `ask/classes.rs`); under which circumstances somebody can is found by trying every circumstance
-//! that the policies tell apart ([`PolicySet::suffices`], `ask/conditions.rs`). It searches no remedy and records nothing.
+//! Who can do what, for everybody and everything: exact answers, not samples. Subjects that no policy can tell apart are
+//! found together ([`Population`], `ask/classes.rs`), and what is left of the policies for each is evaluated once for all for
+//! whom it is the same ([`Survey`], `ask/survey.rs`); under which circumstances somebody can is found by trying every
+//! circumstance that the policies tell apart ([`Terrain`], `ask/conditions.rs`). It searches no remedy and records nothing.
 
 mod classes;
 mod conditions;
 mod named;
+mod survey;
 mod words;
 
 use std::ops::ControlFlow;
@@ -20,9 +22,10 @@ use crate::facts::{Fact, View};
 use crate::records::{Record, Shape, SubjectRecord};
 use crate::set::PolicySet;
 
-pub use classes::{Classes, Population};
+pub use classes::Population;
 pub use conditions::{DeviceBound, Place, SignInBound, Sufficient, Terrain, Way, Window, ZonesOf};
 pub(crate) use named::Named;
+pub use survey::{Classes, Survey};
 
 /// The service that the command line on the machine itself acts as: it has a proof of its own.
 const LOCAL_OPERATOR: &str = "local-operator";

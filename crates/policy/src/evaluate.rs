@@ -8,7 +8,7 @@ use crate::symbols::Symbol;
 use crate::value::{Constant, Set, Uncovered, Value};
 
 /// A condition, with every literal folded and every path a slot.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Code {
     Constant(Constant),
     Principal,
@@ -28,7 +28,7 @@ pub(crate) enum Code {
     Call(Function, Box<[Code]>),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Operator {
     Equal,
     Less,
@@ -41,7 +41,7 @@ pub(crate) enum Operator {
     ContainsAny,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Function {
     IsInRange,
     IsIpv4,
@@ -101,7 +101,7 @@ impl Code {
         }
     }
 
-    fn value<'a>(&'a self, facts: &impl Facts<'a>) -> Result<Value<'a>, Uncovered> {
+    pub(crate) fn value<'a>(&'a self, facts: &impl Facts<'a>) -> Result<Value<'a>, Uncovered> {
         match self {
             Self::Constant(constant) => Ok(constant.view()),
             Self::Principal => Ok(Value::Entity(facts.principal())),

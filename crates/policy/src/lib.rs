@@ -33,6 +33,7 @@ mod matrix;
 mod observe;
 mod plan;
 mod records;
+mod reduce;
 mod remedy;
 mod set;
 mod symbols;

@@ -10,6 +10,7 @@ use cedar_policy_core::ast::{self, ActionConstraint, EntityReference, ExprKind, 
 use crate::compile::{Compiler, Environment};
 use crate::evaluate::Code;
 use crate::facts::{Facts, Layout};
+use crate::reduce::Open;
 use crate::symbols::{Symbol, Symbols};
 use crate::value::{Uncovered, intern};
 
@@ -18,32 +19,32 @@ pub(crate) type Number = u32;
 
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    steps: Box<[Step]>,
+    steps: Vec<Step>,
     /// Steps whose scope names no entity.
-    everywhere: Box<[u32]>,
+    everywhere: Vec<u32>,
     by_principal: Index,
     by_resource: Index,
 }
 
 type Index = HashMap<Symbol, Vec<u32>, BuildHasherDefault<SymbolHasher>>;
 
-#[derive(Debug)]
-struct Step {
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Step {
     policy: Number,
     principal: Scope,
     resource: Scope,
     condition: Condition,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Scope {
     Any,
     Is(Symbol),
     In(Symbol),
 }
 
-#[derive(Clone, Debug)]
-enum Condition {
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Condition {
     Always,
     Code(Arc<Code>),
     /// Not compiled: Cedar's evaluator decides.
@@ -82,8 +83,6 @@ impl Plan {
         compiled: &mut Compiled,
     ) -> Self {
         let mut plan = Self::default();
-        let mut steps = Vec::new();
-        let mut everywhere = Vec::new();
         for (number, policy) in policies {
             let acts = match policy.action_constraint() {
                 ActionConstraint::Any => true,
@@ -96,44 +95,69 @@ impl Plan {
             let resource = scope(policy.resource_constraint().as_inner(), &environment.resource, symbols);
             let (true, Some(principal), Some(resource)) = (acts, principal, resource) else { continue };
             let condition = compiled.condition(policy, number, environment, symbols, layout);
-            let step = u32::try_from(steps.len()).unwrap_or(u32::MAX);
-            match (principal, resource) {
-                (_, Scope::Is(entity)) => plan.by_resource.entry(entity).or_default().push(step),
-                (Scope::Is(entity) | Scope::In(entity), _) => plan.by_principal.entry(entity).or_default().push(step),
-                (Scope::Any, Scope::In(entity)) => plan.by_resource.entry(entity).or_default().push(step),
-                (Scope::Any, Scope::Any) => everywhere.push(step),
-            }
-            steps.push(Step { policy: number, principal, resource, condition });
+            plan.push(Step { policy: number, principal, resource, condition });
         }
-        plan.steps = steps.into_boxed_slice();
-        plan.everywhere = everywhere.into_boxed_slice();
         plan
+    }
+
+    fn push(&mut self, step: Step) {
+        let at = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
+        match (step.principal, step.resource) {
+            (_, Scope::Is(entity)) => self.by_resource.entry(entity).or_default().push(at),
+            (Scope::Is(entity) | Scope::In(entity), _) => self.by_principal.entry(entity).or_default().push(at),
+            (Scope::Any, Scope::In(entity)) => self.by_resource.entry(entity).or_default().push(at),
+            (Scope::Any, Scope::Any) => self.everywhere.push(at),
+        }
+        self.steps.push(step);
+    }
+
+    /// What is left of it at the resource of `facts`, of the policies that `counts`: it stands for the whole plan there,
+    /// for whoever asks.
+    pub(crate) fn narrowed<'a>(&'a self, facts: &impl Facts<'a>, open: Open, counts: impl Fn(Number) -> bool) -> Self {
+        let mut plan = Self::default();
+        for step in self.steps.iter().filter(|step| counts(step.policy) && step.resource.has_resource(facts)) {
+            let condition = match &step.condition {
+                Condition::Code(code) => match code.reduce(facts, open) {
+                    Code::FALSE => continue,
+                    Code::TRUE => Condition::Always,
+                    left => Condition::Code(Arc::new(left)),
+                },
+                whole => whole.clone(),
+            };
+            plan.push(Step { resource: Scope::Any, condition, ..*step });
+        }
+        plan
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.steps.iter().map(|step| &step.condition)
     }
 
     /// Calls `each` for every policy whose scope holds, with whether its condition does; [`Uncovered`] where only
     /// Cedar's evaluator can tell.
     pub(crate) fn run<'a>(&'a self, facts: &impl Facts<'a>, mut each: impl FnMut(Number, Result<bool, Uncovered>)) {
+        self.applicable(facts, |policy, condition| {
+            each(
+                policy,
+                match condition {
+                    Condition::Always => Ok(true),
+                    Condition::Code(code) => code.test(facts),
+                    Condition::Cedar => Err(Uncovered),
+                },
+            );
+        });
+    }
+
+    /// Calls `each` for every policy whose scope holds.
+    pub(crate) fn applicable<'a>(&'a self, facts: &impl Facts<'a>, mut each: impl FnMut(Number, &'a Condition)) {
         let mut visit = |steps: &[u32]| {
             for step in steps.iter().filter_map(|step| self.steps.get(*step as usize)) {
-                let principal = match step.principal {
-                    Scope::Any => true,
-                    Scope::Is(entity) => facts.principal() == entity,
-                    Scope::In(entity) => facts.principal() == entity || facts.principal_within(entity),
-                };
-                let resource = match step.resource {
-                    Scope::Any => true,
-                    Scope::Is(entity) => facts.resource() == entity,
-                    Scope::In(entity) => facts.resource() == entity || facts.resource_within(entity),
-                };
-                if principal && resource {
-                    each(
-                        step.policy,
-                        match &step.condition {
-                            Condition::Always => Ok(true),
-                            Condition::Code(code) => code.test(facts),
-                            Condition::Cedar => Err(Uncovered),
-                        },
-                    );
+                if step.principal.has_principal(facts) && step.resource.has_resource(facts) {
+                    each(step.policy, &step.condition);
                 }
             }
         };
@@ -156,6 +180,24 @@ impl Plan {
     /// How many of its conditions are left to Cedar's evaluator.
     pub(crate) fn uncovered(&self) -> impl Iterator<Item = Number> + '_ {
         self.steps.iter().filter(|step| matches!(step.condition, Condition::Cedar)).map(|step| step.policy)
+    }
+}
+
+impl Scope {
+    fn has_principal<'a>(self, facts: &impl Facts<'a>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Is(entity) => facts.principal() == entity,
+            Self::In(entity) => facts.principal() == entity || facts.principal_within(entity),
+        }
+    }
+
+    fn has_resource<'a>(self, facts: &impl Facts<'a>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Is(entity) => facts.resource() == entity,
+            Self::In(entity) => facts.resource() == entity || facts.resource_within(entity),
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) enum Value<'a> {
 }
 
 /// A value that somebody owns: a literal of a policy.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Constant {
     Bool(bool),
     Long(i64),
@@ -54,7 +54,7 @@ pub(crate) enum Set<'a> {
 }
 
 /// An address, or a network in CIDR notation, as Cedar's `ipaddr` has it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct AddressRange {
     pub(crate) address: IpAddr,
     pub(crate) prefix: u8,

@@ -24,6 +24,8 @@ pub(crate) struct Stated<'q> {
     pub(crate) network: Option<&'q str>,
     pub(crate) encrypted: Option<bool>,
     pub(crate) at: Option<Timestamp>,
+    /// The past time that is asked about: no circumstance, but when it is if nothing else is said.
+    pub(crate) as_of: Option<Timestamp>,
     pub(crate) risk: Option<u8>,
     pub(crate) method: Option<&'q str>,
     pub(crate) path: Option<&'q str>,
@@ -54,7 +56,7 @@ pub(crate) fn kind(text: &str) -> Result<SubjectKind, Fault> {
 
 impl Stated<'_> {
     fn says_something(&self) -> bool {
-        let Self { sign_in, sign_in_age, device, posture_age, network, encrypted, at, risk, method: _, path: _ } = self;
+        let Self { sign_in, sign_in_age, device, posture_age, network, encrypted, at, risk, .. } = self;
         sign_in.is_some()
             || sign_in_age.is_some()
             || device.is_some()
@@ -89,9 +91,13 @@ impl Stated<'_> {
             posture_age: self.posture_age.unwrap_or(otherwise.posture_age),
             network,
             encrypted: self.encrypted.unwrap_or(otherwise.encrypted),
-            at: self.at.or(otherwise.at),
+            at: self.at.or(self.as_of).or(otherwise.at),
             risk: self.risk.or(otherwise.risk),
         })
+    }
+
+    pub(crate) fn as_of(self, as_of: Option<Timestamp>) -> Self {
+        Self { as_of, ..self }
     }
 
     /// As stated: what was not said is nothing, from elsewhere, now.

@@ -173,7 +173,7 @@ impl From<AskError> for Fault {
             | AskError::UnknownResource(_)
             | AskError::UnknownGroup(_)
             | AskError::UnknownZone(_) => Self::Unknown(error.to_string()),
-            AskError::InactiveDevice(_) => Self::Unacceptable(error.to_string()),
+            AskError::InactiveDevice(_) | AskError::Past(_) => Self::Unacceptable(error.to_string()),
             AskError::Cancelled => Self::Unavailable,
         }
     }

@@ -10,7 +10,7 @@ use countersign_model::{
     Action, ActionClass, DeviceCircumstances, DeviceId, HttpCircumstances, PolicyId, Resource, ResourceId,
     ResourceKind, SubjectId, SubjectKind, Tier,
 };
-use countersign_policy::ask::{Of, Population, Proven, SignIn, Situation, Terrain, Wanted, Way, each};
+use countersign_policy::ask::{Of, Population, Proven, SignIn, Situation, Survey, Wanted, Way, each};
 
 use super::{AskError, Conditions, Moment, RequestCondition, Tick, asker};
 use crate::Administrator;
@@ -113,13 +113,13 @@ impl Administrator {
         let population = Population::new(policies, subjects.iter().map(|record| asker(record)).collect(), &wanted);
         let own: Vec<&DeviceRecord> = moment.active_devices(moment.now);
         let work = doors.len() + own.len();
-        let open = |at: usize| Opening::of(&population, wanted.get(at)?, &terrain);
+        let survey = population.permitted(&terrain);
+        let open = |at: usize| Opening::of(&survey, at);
         let openings = each(doors.len(), &|done| tick(done, work), open).ok_or(AskError::Cancelled)?;
         let mut gaps = Vec::new();
         let mut exceptional = Vec::new();
         let mut known: BTreeSet<usize> = BTreeSet::new();
         for ((door, record), opening) in doors.iter().zip(openings) {
-            let Some(opening) = opening else { continue };
             match opening.way {
                 None => gaps.push(door.clone()),
                 Some(Way::Standing) => {}
@@ -167,15 +167,11 @@ struct Opening {
 }
 
 impl Opening {
-    fn of(population: &Population<'_>, wanted: &Wanted<'_>, terrain: &Terrain) -> Option<Self> {
-        let classes = population.classes(wanted);
-        let ways: Vec<Option<Way>> = classes
-            .representatives()
-            .iter()
-            .map(|at| population.set().permitted(population.asker(*at)?, wanted, terrain))
-            .collect();
+    fn of(survey: &Survey<'_, '_, Option<Way>>, at: usize) -> Self {
+        let classes = survey.classes(at);
+        let ways = survey.answers(&classes);
         let permitted = classes.spread(&ways).enumerate().filter(|(_, way)| way.is_some()).map(|(at, _)| at).collect();
-        Some(Self { way: ways.into_iter().flatten().min(), permitted })
+        Self { way: ways.into_iter().flatten().min(), permitted }
     }
 }
 
@@ -224,12 +220,12 @@ impl Moment {
             let owners: Vec<&SubjectRecord> = known.iter().filter_map(|device| owner(device)).collect();
             let population = Population::new(policies, owners.iter().map(|owner| asker(owner)).collect(), &wanted);
             let mut helps = vec![false; owners.len()];
-            for wanted in &wanted {
-                let classes = population.classes(wanted);
-                let (more, less) =
-                    (population.decide(&classes, wanted, &with), population.decide(&classes, wanted, &without));
-                let better: Vec<bool> = more.iter().zip(&less).map(|(more, less)| *more && !less).collect();
-                helps.iter_mut().zip(classes.spread(&better)).for_each(|(helps, better)| *helps |= *better);
+            let (with, without) = (population.under(&with), population.under(&without));
+            for at in 0..wanted.len() {
+                let (more, less) = (with.classes(at), without.classes(at));
+                let (can, could) = (with.answers(&more), without.answers(&less));
+                let better = more.spread(&can).zip(less.spread(&could)).map(|(can, could)| *can && !could);
+                helps.iter_mut().zip(better).for_each(|(helps, better)| *helps |= better);
             }
             let idle = known.iter().zip(helps).filter(|(_, helps)| !helps).map(|(device, _)| device);
             idle.chain(&unknown).map(|device| device.id().clone()).collect()

@@ -54,10 +54,10 @@ impl Administrator {
         let all: Vec<Wanted<'_>> = records.iter().map(|record| wanted(action, record, &request)).collect();
         let population = Population::new(policies, subjects.iter().map(|record| asker(record)).collect(), &all);
         let rows: Vec<Vec<u32>> = of.iter().map(|of| moment.members(&subjects, of)).collect();
+        let survey = population.under(situation);
         let column = |at: usize| -> Vec<usize> {
-            let Some(wanted) = all.get(at) else { return Vec::new() };
-            let classes = population.classes(wanted);
-            let found = population.decide(&classes, wanted, situation);
+            let classes = survey.classes(at);
+            let found = survey.answers(&classes);
             let can = |member: &&u32| {
                 let class = classes.of().get(**member as usize).map(|class| *class as usize);
                 class.and_then(|class| found.get(class).copied()).unwrap_or(false)

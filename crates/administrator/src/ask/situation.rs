@@ -186,17 +186,28 @@ impl Administrator {
         from: Option<&DeviceId>,
         request: &RequestCondition,
     ) -> Result<Question, AskError> {
-        let moment = Moment::of(self);
-        let now = moment.now;
-        conditions.check(&moment.rules)?;
-        let (record, wanted) = (moment.subject(subject)?, moment.resource(resource)?);
-        let situation = conditions.situation(&moment.rules, now);
+        Moment::of(self).question((subject, action, resource), conditions, from, request)
+    }
+}
+
+impl Moment {
+    pub(super) fn question(
+        &self,
+        (subject, action, resource): (&SubjectId, Action, &ResourceId),
+        conditions: &Conditions,
+        from: Option<&DeviceId>,
+        request: &RequestCondition,
+    ) -> Result<Question, AskError> {
+        let now = self.now;
+        conditions.check(&self.rules)?;
+        let (record, wanted) = (self.subject(subject)?, self.resource(resource)?);
+        let situation = conditions.situation(&self.rules, now);
         let http = request.of(&wanted.resource, action).map(Arc::new);
-        let mut circumstances = situation.circumstances_of(&moment.rules.policies, &asker(record), http.as_ref());
+        let mut circumstances = situation.circumstances_of(&self.rules.policies, &asker(record), http.as_ref());
         if let Some(id) = from {
-            let device = moment.view.device(id).filter(|device| device.proves(now));
+            let device = self.view.device(id).filter(|device| device.proves(now));
             let device = device.ok_or_else(|| AskError::InactiveDevice(id.clone()))?;
-            circumstances.device = Some(moment.rules.device_at(device, now).0);
+            circumstances.device = Some(self.rules.device_at(device, now).0);
         }
         let (subject, resource) = (subject.clone(), resource.clone());
         Ok(Question { subject, action, resource, session: None, circumstances })

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use countersign_ledger::ReadError;
 use countersign_model::{
-    Circumstances, Decision, DecisionId, DenialCause, GroupId, Question, Source, Subject, SubjectId, Timestamp,
+    Action, Circumstances, Decision, DecisionId, DenialCause, GroupId, Question, ResourceId, Source, Subject,
+    SubjectId, Timestamp,
 };
 use countersign_policy::ask::{Of, Proven, Situation, Sufficient};
 use countersign_policy::{PolicyInfo, Record, Slice};
 
-use super::{AskError, Moment, asker};
+use super::{AskError, Conditions, Moment, RequestCondition, Tick, asker};
 use crate::Administrator;
 use crate::circumstances::deny;
 use crate::world::{ResourceRecord, SubjectRecord};
@@ -78,6 +79,22 @@ impl Administrator {
         let (subject, resource) = (moment.subject(&question.subject)?, moment.resource(&question.resource)?);
         let decision = moment.decide(subject, resource, question);
         Ok(self.taken_apart(&moment, question.clone(), decision, None, true))
+    }
+
+    /// As it would have come out at that time. Reads files.
+    pub fn why_then(
+        &self,
+        asked: (&SubjectId, Action, &ResourceId),
+        conditions: &Conditions,
+        request: &RequestCondition,
+        as_of: Timestamp,
+        tick: Tick<'_>,
+    ) -> Result<Why, AskError> {
+        let moment = Moment::at(self, Some(as_of), tick)?;
+        let question = moment.question(asked, conditions, None, request)?;
+        let (subject, resource) = (moment.subject(&question.subject)?, moment.resource(&question.resource)?);
+        let decision = moment.decide(subject, resource, &question);
+        Ok(self.taken_apart(&moment, question, decision, None, true))
     }
 
     /// A recorded decision. Reads files.

@@ -105,6 +105,9 @@ pub struct WhoCan {
     /// Only people, services, agents, or whoever has not signed in.
     #[arg(long, value_parser = ["human", "service", "agent", "anonymous"])]
     pub kind: Option<String>,
+    /// What could be at that time, as in 2026-11-01T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<Timestamp>,
     #[command(flatten)]
     pub circumstances: Circumstances,
     #[command(flatten)]
@@ -117,6 +120,9 @@ pub struct WhatCan {
     /// Only this action.
     #[arg(long)]
     pub action: Option<Action>,
+    /// What could be at that time, as in 2026-11-01T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<Timestamp>,
     #[command(flatten)]
     pub circumstances: Circumstances,
     #[command(flatten)]
@@ -131,6 +137,12 @@ pub struct Why {
     /// From this device, in the state that it is in now.
     #[arg(long, value_name = "DEVICE", conflicts_with = "device_state")]
     pub from_device: Option<DeviceId>,
+    /// What could be at that time, as in 2026-11-01T00:00:00Z.
+    #[arg(long, value_name = "TIME", conflicts_with = "from_device")]
+    pub as_of: Option<Timestamp>,
+    /// Comma-separated values, a line for each part of the answer, with a heading.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
     #[command(flatten)]
     pub circumstances: Circumstances,
 }

@@ -119,6 +119,11 @@ fn show(
         }
         caveats(terminal, &about);
     }
+    // Never left out, whatever form the answer has.
+    let unknown: Vec<&str> = each(&about, "unknown").map(text).collect();
+    if !unknown.is_empty() {
+        terminal.note(format!("not known as of then, and not in the answer: {}", unknown.join(", ")));
+    }
     if none { Err(Found.into()) } else { Ok(()) }
 }
 
@@ -152,6 +157,7 @@ async fn who_can(control: &Control, options: WhoCan, terminal: &Terminal) -> any
         ("resource", Some(options.resource.to_string())),
         ("group", options.group.map(|group| group.to_string())),
         ("kind", options.kind),
+        ("as_of", options.as_of.map(|at| at.to_string())),
     ];
     pairs.extend(stated(&options.circumstances)?);
     let found = pages(control, "/api/v1/ask/who-can", &pairs, most(&options.shown, terminal), terminal).await?;
@@ -163,6 +169,7 @@ async fn what_can(control: &Control, options: WhatCan, terminal: &Terminal) -> a
     let mut pairs = vec![
         ("subject", Some(options.subject.to_string())),
         ("action", options.action.map(|action| action.to_string())),
+        ("as_of", options.as_of.map(|at| at.to_string())),
     ];
     pairs.extend(stated(&options.circumstances)?);
     let found = pages(control, "/api/v1/ask/what-can", &pairs, most(&options.shown, terminal), terminal).await?;
@@ -181,14 +188,41 @@ async fn why(control: &Control, options: Why, terminal: &Terminal) -> anyhow::Re
         _ => bail!("name a decision, or a subject, an action and a resource"),
     };
     pairs.push(("from_device", options.from_device.map(|device| device.to_string())));
+    pairs.push(("as_of", options.as_of.map(|at| at.to_string())));
     pairs.extend(stated(&options.circumstances)?);
     let why = control.get(&format!("/api/v1/ask/why{}", query(&pairs))).await?;
     if terminal.json {
         terminal.json(&why)?;
+    } else if options.csv {
+        listed(&why, terminal);
     } else {
         tell(&why, terminal);
     }
     if why.pointer("/decision/effect").and_then(Value::as_str) == Some("allow") { Ok(()) } else { Err(Found.into()) }
+}
+
+/// Every part of an explanation as a line.
+fn listed(why: &Value, terminal: &Terminal) {
+    // What, and the cells of which list: without a list, of the explanation itself.
+    let parts = [
+        ("decision", None, ["/decision/effect", "/subject", "/action", "/resource"]),
+        ("policy", Some("sources"), ["/id", "/role", "/owner", "/file"]),
+        ("fact", Some("facts"), ["/name", "/value", "/source", "/observed"]),
+        ("group", Some("chains"), ["/groups", "/counts_as", "", ""]),
+        ("turn", Some("turns"), ["/words", "/kind", "", ""]),
+        ("suffices", Some("suffices"), ["/words", "/way", "", ""]),
+    ];
+    let line = |part: &str, of: &Value, pointers: [&str; 4]| {
+        let cells = pointers.map(|pointer| if pointer.is_empty() { String::new() } else { cell(of, pointer) });
+        csv(terminal, [part.to_owned()].into_iter().chain(cells));
+    };
+    csv(terminal, ["part", "what", "how", "by", "where"].map(str::to_owned).into_iter());
+    for (part, list, pointers) in parts {
+        match list {
+            None => line(part, why, pointers),
+            Some(list) => each(why, list).for_each(|one| line(part, one, pointers)),
+        }
+    }
 }
 
 fn each<'v>(of: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {

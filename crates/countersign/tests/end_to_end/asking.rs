@@ -34,6 +34,9 @@ async fn the_command_line_asks_who_what_why_and_what_nobody_covers() {
     {
         assert!(why.contains(words), "{words}: {why}");
     }
+    let csv = program.tell(&["ask", "why", "human:alice", "http:read", "standard", "--csv"]);
+    assert!(csv.contains("\ndecision,allow,human:alice,http:read,standard\n"), "{csv}");
+    assert!(csv.lines().any(|line| line.starts_with("policy,writers-write,permit,")), "{csv}");
     refused(&["ask", "why", "human:alice", "http:read", "crown-jewel", "--auth", "passkey"]);
 
     let mut alice = program.person("human:alice").await;

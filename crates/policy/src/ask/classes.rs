@@ -1,4 +1,5 @@
-//! Subjects that no policy can tell apart, for a given resource. Exact, because a policy sees entities only as equal or
+//! Subjects that no policy can tell apart, for a given resource. Which of these classes come to the same in the end is
+//! the business of `survey.rs`. Exact, because a policy sees entities only as equal or
 //! not, and as members or not: renaming whatever it does not name changes no answer. So two subjects are alike for a
 //! resource when they agree in kind and risk; in being, having as owner or acting for whom the policies that can apply
 //! to the resource name, and the resource's owner; in the groups that those policies name; and in being in one of the
@@ -11,7 +12,7 @@ use countersign_model::SubjectKind;
 use smallvec::SmallVec;
 
 use super::named::{Named, Part};
-use super::{Asker, Of, Profile, Situation, Wanted};
+use super::{Asker, Of, Profile, Wanted};
 use crate::facts::Fact;
 use crate::plan::SymbolHasher;
 use crate::records::{ResourceRecord, Shape, SubjectRecord};
@@ -20,17 +21,39 @@ use crate::symbols::Symbol;
 
 type BySymbol<T> = HashMap<Symbol, T, BuildHasherDefault<SymbolHasher>>;
 
-/// Those who could ask, sorted out once for a number of resources.
+/// Those who could ask, sorted out once for what they could ask for.
 #[derive(Debug)]
 pub struct Population<'a> {
-    set: &'a PolicySet,
-    askers: Vec<Asker<'a>>,
+    pub(super) set: &'a PolicySet,
+    pub(super) askers: Vec<Asker<'a>>,
+    pub(super) wanted: &'a [Wanted<'a>],
+    /// Of those who could ask.
+    pub(super) kinds: Vec<SubjectKind>,
     named: Named,
-    /// The class of each asker as far as it is the same for all resources.
-    common: Vec<u32>,
+    /// The class of each asker as far as it is the same for all resources; [`NOBODY`] for what is no subject.
+    pub(super) common: Vec<u32>,
+    /// How many of these there are.
+    pub(super) commons: usize,
     /// What each asker has to do with an entity that counts at some resources only.
     relations: BySymbol<Vec<(u32, Relation)>>,
 }
+
+/// The class of what is no subject.
+pub(super) const NOBODY: u32 = u32::MAX;
+
+/// What each asker has to do with what is named at one resource.
+#[derive(Debug, Default)]
+pub(super) struct Relations {
+    /// A bit for each way to be in its groups or to stand to its owner.
+    pub(super) roles: Vec<u8>,
+    /// A number for those who have to do with what counts at this resource only, the same for the same.
+    pub(super) more: HashMap<u32, u32>,
+    /// What that is.
+    pub(super) here: Vec<Symbol>,
+}
+
+/// How many different [roles](Relations::roles) there can be.
+pub(super) const ROLES: usize = 64;
 
 /// What a subject has to do with an entity.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -61,44 +84,9 @@ struct Key {
     groups: SmallVec<[Symbol; 8]>,
 }
 
-/// The classes for one resource.
-#[derive(Debug)]
-pub struct Classes {
-    /// The class of each asker.
-    of: Vec<u32>,
-    /// One asker for each class.
-    representatives: Vec<u32>,
-}
-
-impl Classes {
-    /// How many there are.
-    pub const fn len(&self) -> usize {
-        self.representatives.len()
-    }
-
-    pub const fn is_empty(&self) -> bool {
-        self.representatives.is_empty()
-    }
-
-    /// The class of each asker, in the order of the population.
-    pub fn of(&self) -> &[u32] {
-        &self.of
-    }
-
-    /// One asker of each class, by its place in the population.
-    pub fn representatives(&self) -> &[u32] {
-        &self.representatives
-    }
-
-    /// For each asker what was found for its class.
-    pub fn spread<'t, T>(&'t self, found: &'t [T]) -> impl Iterator<Item = &'t T> {
-        self.of.iter().filter_map(|class| found.get(*class as usize))
-    }
-}
-
 impl<'a> Population<'a> {
     /// Of records that are no subjects nothing is allowed.
-    pub fn new(set: &'a PolicySet, askers: Vec<Asker<'a>>, wanted: &[Wanted<'_>]) -> Self {
+    pub fn new(set: &'a PolicySet, askers: Vec<Asker<'a>>, wanted: &'a [Wanted<'a>]) -> Self {
         let named = Named::of(set);
         let risk = Part { set, of: Of::All }.may_read(&[Fact::Risk]);
         let mut relations = BySymbol::<Vec<(u32, Relation)>>::default();
@@ -107,15 +95,19 @@ impl<'a> Population<'a> {
                 relations.extend(groups.symbols.iter().map(|group| (*group, Vec::new())));
             }
             relations.extend(resource.owner.map(|owner| (owner, Vec::new())));
-            relations.extend(named.here(resource).map(|symbol| (symbol, Vec::new())));
+            relations.extend(named.here(resource).into_iter().map(|symbol| (symbol, Vec::new())));
         }
         let mut classes: HashMap<Key, u32> = HashMap::new();
+        let mut kinds = Vec::new();
         let mut common = Vec::with_capacity(askers.len());
         for (asker, at) in askers.iter().zip(0_u32..) {
             let Shape::Subject(subject) = &asker.record.0 else {
-                common.push(u32::MAX);
+                common.push(NOBODY);
                 continue;
             };
+            if !kinds.contains(&subject.kind) {
+                kinds.push(subject.kind);
+            }
             let mut relate = |symbol: Symbol, relation| {
                 if let Some(known) = relations.get_mut(&symbol) {
                     known.push((at, relation));
@@ -129,53 +121,13 @@ impl<'a> Population<'a> {
             let next = u32::try_from(classes.len()).unwrap_or(u32::MAX);
             common.push(*classes.entry(key).or_insert(next));
         }
-        Self { set, askers, named, common, relations }
+        let commons = classes.len();
+        Self { set, askers, wanted, kinds, named, common, commons, relations }
     }
 
-    /// The policies that it is sorted out for.
-    pub const fn set(&self) -> &'a PolicySet {
-        self.set
-    }
-
-    pub const fn len(&self) -> usize {
-        self.askers.len()
-    }
-
-    pub const fn is_empty(&self) -> bool {
-        self.askers.is_empty()
-    }
-
-    pub fn asker(&self, at: u32) -> Option<&Asker<'a>> {
-        self.askers.get(at as usize)
-    }
-
-    /// `wanted` is one of those that the population was made with.
-    pub fn classes(&self, wanted: &Wanted<'_>) -> Classes {
-        let (roles, more) = resource(wanted).map(|it| (self.roles(it), self.more(it))).unwrap_or_default();
-        let mut representatives = Vec::new();
-        let mut plain: Vec<u32> = Vec::new();
-        let mut marked: HashMap<(u32, u8, u32), u32> = HashMap::new();
-        let mut of = Vec::with_capacity(self.askers.len());
-        for (common, at) in self.common.iter().zip(0_u32..) {
-            let role = roles.get(at as usize).copied().unwrap_or(0);
-            let more = if more.is_empty() { 0 } else { more.get(&at).copied().unwrap_or(0) };
-            let slot = if role == 0 && more == 0 {
-                let place = common.wrapping_add(1) as usize;
-                if plain.len() <= place {
-                    plain.resize(place + 1, u32::MAX);
-                }
-                plain.get_mut(place)
-            } else {
-                Some(marked.entry((*common, role, more)).or_insert(u32::MAX))
-            };
-            let Some(class) = slot else { continue };
-            if *class == u32::MAX {
-                *class = u32::try_from(representatives.len()).unwrap_or(u32::MAX);
-                representatives.push(at);
-            }
-            of.push(*class);
-        }
-        Classes { of, representatives }
+    pub(super) fn related(&self, resource: &ResourceRecord) -> Relations {
+        let here = self.named.here(resource);
+        Relations { roles: self.roles(resource), more: self.more(&here), here }
     }
 
     /// Each asker's relation to the groups and to the owner that the resource names, a bit for each.
@@ -206,35 +158,29 @@ impl<'a> Population<'a> {
 
     /// A number for each asker that has to do with what is named for this resource only, the same for those who have the
     /// same to do with it.
-    fn more(&self, resource: &ResourceRecord) -> HashMap<u32, u32> {
+    fn more(&self, here: &[Symbol]) -> HashMap<u32, u32> {
         let mut more: HashMap<u32, u32> = HashMap::new();
         let mut numbers: HashMap<(u32, Symbol, Relation), u32> = HashMap::new();
-        for symbol in self.named.here(resource) {
-            for (at, relation) in self.relations.get(&symbol).into_iter().flatten() {
+        for symbol in here {
+            for (at, relation) in self.relations.get(symbol).into_iter().flatten() {
                 let next = u32::try_from(numbers.len() + 1).unwrap_or(u32::MAX);
                 let so_far = more.entry(*at).or_default();
-                *so_far = *numbers.entry((*so_far, symbol, *relation)).or_insert(next);
+                *so_far = *numbers.entry((*so_far, *symbol, *relation)).or_insert(next);
             }
         }
         more
     }
-
-    /// For each class whether it is allowed what is `wanted`.
-    pub fn decide(&self, classes: &Classes, wanted: &Wanted<'_>, situation: &Situation) -> Vec<bool> {
-        let askers = classes.representatives.iter().map(|at| self.asker(*at));
-        askers.map(|asker| asker.is_some_and(|asker| self.set.allows(asker, wanted, situation))).collect()
-    }
 }
 
 impl Named {
-    /// What counts at this resource and not everywhere, each once.
-    fn here(&self, resource: &ResourceRecord) -> impl Iterator<Item = Symbol> + use<> {
+    /// What counts at this resource and not everywhere, sorted, each once.
+    fn here(&self, resource: &ResourceRecord) -> Vec<Symbol> {
         let places = [Some(resource.symbol), resource.segment].into_iter().flatten();
         let mut all: Vec<Symbol> = places.filter_map(|place| self.at.get(&place)).flatten().copied().collect();
         all.retain(|symbol| !self.anywhere.contains(symbol));
         all.sort_unstable();
         all.dedup();
-        all.into_iter()
+        all
     }
 
     fn key(&self, set: &PolicySet, subject: &SubjectRecord, risk: u8) -> Key {
@@ -256,6 +202,6 @@ impl Named {
     }
 }
 
-fn resource<'w>(wanted: &'w Wanted<'_>) -> Option<&'w ResourceRecord> {
-    if let Shape::Resource(resource) = &wanted.record.0 { Some(resource) } else { None }
+pub(super) fn resource<'w>(wanted: &Wanted<'w>) -> Option<&'w ResourceRecord> {
+    if let Shape::Resource(resource) = &wanted.record.0 { Some(resource.as_ref()) } else { None }
 }

@@ -16,8 +16,8 @@ use countersign_model::{
 
 use super::named::Part;
 use super::{Asker, Of, Profile, SignIn, Situation, Wanted};
-use crate::facts::{Fact, View};
-use crate::records::{Shape, SubjectRecord};
+use crate::facts::Fact;
+use crate::records::Shape;
 use crate::set::PolicySet;
 
 /// Where a zone is, for those that exist: the policies know only names.
@@ -407,39 +407,57 @@ impl Grid<'_> {
 }
 
 impl PolicySet {
-    /// The weakest circumstances under which `asker` is allowed what is `wanted`; nothing where there are none.
+    /// The weakest circumstances under which `asker` is allowed what is `wanted`; nothing where there are none. Decides
+    /// every one of them as a whole: for many, there is [`Population::sufficient`](super::Population::sufficient).
     pub fn suffices(&self, asker: &Asker<'_>, wanted: &Wanted<'_>, terrain: &Terrain) -> Vec<Sufficient> {
         let Shape::Subject(subject) = &asker.record.0 else { return Vec::new() };
-        for way in &terrain.ways {
-            let found = self.suffices_by(*way, asker, subject, wanted, terrain);
-            if !found.is_empty() {
-                return found;
-            }
-        }
-        Vec::new()
+        let profile = Profile::of(self, subject);
+        let circumstances = terrain.situation.of(asker, profile, wanted.http.as_ref());
+        terrain.weakest(profile, wanted.action, &circumstances, |circumstances| {
+            self.allowed(subject, wanted, circumstances)
+        })
+    }
+}
+
+impl Terrain {
+    pub(super) const fn situation(&self) -> &Situation {
+        &self.situation
     }
 
-    fn suffices_by(
+    /// The weakest circumstances that are `allowed`, in the first way in which there are any.
+    pub(super) fn weakest(
+        &self,
+        profile: Profile,
+        action: Action,
+        circumstances: &Circumstances,
+        allowed: impl Fn(&Circumstances) -> bool,
+    ) -> Vec<Sufficient> {
+        let mut found = Vec::new();
+        for way in &self.ways {
+            if found.is_empty() {
+                found = self.weakest_by(*way, profile, rest_on(*way, action, circumstances.clone()), &allowed);
+            }
+        }
+        found
+    }
+
+    fn weakest_by(
         &self,
         way: Way,
-        asker: &Asker<'_>,
-        subject: &SubjectRecord,
-        wanted: &Wanted<'_>,
-        terrain: &Terrain,
+        profile: Profile,
+        mut circumstances: Circumstances,
+        is_allowed: impl Fn(&Circumstances) -> bool,
     ) -> Vec<Sufficient> {
-        let profile = Profile::of(self, subject);
-        let mut circumstances = terrain.situation.of(asker, profile, wanted.http.as_ref());
-        rest_on(way, wanted.action, &mut circumstances);
-        let proofs = terrain.proofs(profile);
+        let proofs = self.proofs(profile);
         let mut found: Vec<(Point, bool, Vec<Place>, Vec<Moment>)> = Vec::new();
-        for moment in &terrain.moments {
+        for moment in &self.moments {
             (circumstances.time.weekday, circumstances.time.hour) = (moment.weekdays.0, moment.hours.0);
             let mut allowed = Vec::new();
-            let _all = terrain.walk(&mut circumstances, proofs, |circumstances| {
-                allowed.push(self.allowed(subject, wanted, circumstances));
+            let _all = self.walk(&mut circumstances, proofs, |circumstances| {
+                allowed.push(is_allowed(circumstances));
                 ControlFlow::Continue(())
             });
-            let grid = Grid { allowed, proofs, devices: &terrain.devices, networks: &terrain.networks };
+            let grid = Grid { allowed, proofs, devices: &self.devices, networks: &self.networks };
             let hostile = grid.hostile();
             let (suffices, exactly) = grid.weakest(&hostile);
             let both = suffices.into_iter().map(|it| (it, false)).chain(exactly.into_iter().map(|it| (it, true)));
@@ -453,16 +471,16 @@ impl PolicySet {
                 }
             }
         }
-        let all = terrain.moments.len();
+        let all = self.moments.len();
         found
             .into_iter()
             .filter_map(|(point, exactly, hostile, moments)| {
-                let network = terrain.networks.values.get(point.network)?;
-                let place = terrain.networks.bounds.get(point.network)?.clone();
+                let network = self.networks.values.get(point.network)?;
+                let place = self.networks.bounds.get(point.network)?.clone();
                 Some(Sufficient {
                     sign_in: *proofs.bounds.get(point.proof)?,
-                    device: *terrain.devices.bounds.get(point.device)?,
-                    encrypted: network.encrypted && terrain.networks.values.iter().any(|it| !it.encrypted),
+                    device: *self.devices.bounds.get(point.device)?,
+                    encrypted: network.encrypted && self.networks.values.iter().any(|it| !it.encrypted),
                     not_from: if place.is_none() { hostile } else { Vec::new() },
                     place,
                     windows: (moments.len() < all).then(|| windows(&moments)),
@@ -473,33 +491,27 @@ impl PolicySet {
             .collect()
     }
 
-    /// The first way in which some permit holds for `asker`, under any circumstances at all; what forbids does not count.
-    pub fn permitted(&self, asker: &Asker<'_>, wanted: &Wanted<'_>, terrain: &Terrain) -> Option<Way> {
-        let (Shape::Subject(subject), Shape::Resource(resource)) = (&asker.record.0, &wanted.record.0) else {
-            return None;
-        };
-        let profile = Profile::of(self, subject);
-        let mut circumstances = terrain.situation.of(asker, profile, wanted.http.as_ref());
-        let permits = |way: &Way| {
-            rest_on(*way, wanted.action, &mut circumstances);
-            terrain.moments.iter().any(|moment| {
+    /// The first way in which anything at all is `permitted`.
+    pub(super) fn first_way(
+        &self,
+        profile: Profile,
+        action: Action,
+        circumstances: &Circumstances,
+        permitted: impl Fn(&Circumstances) -> bool,
+    ) -> Option<Way> {
+        let somehow = |way: &Way| {
+            let mut circumstances = rest_on(*way, action, circumstances.clone());
+            self.moments.iter().any(|moment| {
                 (circumstances.time.weekday, circumstances.time.hour) = (moment.weekdays.0, moment.hours.0);
-                let found = terrain.walk(&mut circumstances, terrain.proofs(profile), |circumstances| {
-                    let view = View { subject, resource, circumstances, session: None, symbols: &self.symbols };
-                    if self.engine().outcome(&view, wanted.action).permitted() {
-                        ControlFlow::Break(())
-                    } else {
-                        ControlFlow::Continue(())
-                    }
+                let found = self.walk(&mut circumstances, self.proofs(profile), |circumstances| {
+                    if permitted(circumstances) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                 });
                 found.is_break()
             })
         };
-        terrain.ways.iter().copied().find(permits)
+        self.ways.iter().copied().find(somehow)
     }
-}
 
-impl Terrain {
     /// Every network, device and proof, in this order.
     fn walk(
         &self,
@@ -525,7 +537,7 @@ impl Terrain {
     }
 }
 
-fn rest_on(way: Way, action: Action, circumstances: &mut Circumstances) {
+fn rest_on(way: Way, action: Action, mut circumstances: Circumstances) -> Circumstances {
     let expires = circumstances.time.now.plus(Duration::from_secs(3600));
     match way {
         Way::Standing => (circumstances.grant, circumstances.exception) = (None, None),
@@ -538,6 +550,7 @@ fn rest_on(way: Way, action: Action, circumstances: &mut Circumstances) {
             circumstances.exception = id.map(|id| ExceptionCircumstances { id, expires });
         }
     }
+    circumstances
 }
 
 /// Days with the same hours together.

@@ -78,9 +78,10 @@ fn who_can_is_brute_force(set: &PolicySet, world: &World, action: Action, situat
     let wanted: Vec<Wanted<'_>> =
         world.resources.iter().map(|(_, record)| Wanted { action, record, http: None }).collect();
     let population = Population::new(set, askers, &wanted);
-    for (wanted, resource) in wanted.iter().zip(&world.resources) {
-        let classes = population.classes(wanted);
-        let found = population.decide(&classes, wanted, situation);
+    let survey = population.under(situation);
+    for (at, resource) in world.resources.iter().enumerate() {
+        let classes = survey.classes(at);
+        let found = survey.answers(&classes);
         let spread: Vec<bool> = classes.spread(&found).copied().collect();
         assert_eq!(spread.len(), world.subjects.len());
         for (subject, found) in world.subjects.iter().zip(spread) {
@@ -164,9 +165,11 @@ fn those_who_differ_in_nothing_that_counts_are_decided_once() {
     let wanted = Wanted { action: Action::http(ActionClass::Read), record: &record, http: None };
     let askers = people.iter().map(|record| Asker { record, risk: 0 }).collect();
     let population = Population::new(&set, askers, std::slice::from_ref(&wanted));
-    let classes = population.classes(&wanted);
+    let asked = situation(SignIn::MultiFactor);
+    let survey = population.under(&asked);
+    let classes = survey.classes(0);
     assert_eq!(classes.len(), 2);
-    let found = population.decide(&classes, &wanted, &situation(SignIn::MultiFactor));
+    let found = survey.answers(&classes);
     assert_eq!(classes.spread(&found).filter(|allowed| **allowed).count(), 500);
 }
 
@@ -277,6 +280,81 @@ proptest! {
         if set.allows(&asker, &wanted, &asked) {
             prop_assert!(!found.is_empty(), "allowed, and no circumstances are told");
         }
+    }
+}
+
+/// For every pair what deciding all its circumstances one by one comes to, with and without what forbids.
+fn circumstances_are_brute_force(symbols: &Arc<Symbols>, policies: &[&str], world: &World, action: Action) {
+    let set = set(symbols, policies);
+    let asked = situation(SignIn::None);
+    let office = ZoneName::new("office").unwrap();
+    let places = [(office.clone(), "10.1.0.1".parse().unwrap())];
+    let zones_of = |address: std::net::IpAddr| {
+        let found = places.iter().filter(|(_, of)| *of == address);
+        found.map(|(zone, _)| zone.clone()).collect()
+    };
+    let askers: Vec<Asker<'_>> = world.subjects.iter().map(|(_, record, risk)| Asker { record, risk: *risk }).collect();
+    let get = Arc::new(HttpCircumstances { method: "GET".into(), host: "h".into(), path: "/admin/x".into() });
+    let wanted: Vec<Wanted<'_>> = world
+        .resources
+        .iter()
+        .zip(0..)
+        .map(|(record, at)| Wanted { action, record: &record.1, http: (at % 2 == 0).then(|| Arc::clone(&get)) })
+        .collect();
+    let population = Population::new(&set, askers.clone(), &wanted);
+    let terrain = Terrain::new(&set, Of::All, &asked, &places, &zones_of);
+    let survey = population.sufficient(&terrain);
+    let permits: Vec<&str> = policies.iter().copied().filter(|policy| policy.starts_with("permit")).collect();
+    let permits = (!permits.is_empty()).then(|| super::fixtures::set(symbols, &permits));
+    let permitting = Terrain::new(&set, Of::Permits, &asked, &places, &zones_of);
+    let ways = population.permitted(&permitting);
+    for (at, wanted) in wanted.iter().enumerate() {
+        let (classes, open) = (survey.classes(at), ways.classes(at));
+        let (found, ways) = (survey.answers(&classes), ways.answers(&open));
+        let found: Vec<_> = classes.spread(&found).zip(open.spread(&ways)).collect();
+        assert_eq!(found.len(), askers.len());
+        // Deciding all circumstances takes its time: of the pairs, every fourth.
+        for (asker, (found, way)) in askers.iter().zip(found).skip(at % 4).step_by(4) {
+            assert_eq!(found.to_vec(), set.suffices(asker, wanted, &terrain), "{policies:?}");
+            let expected = permits.as_ref().and_then(|set| set.suffices(asker, wanted, &permitting).first().cloned());
+            assert_eq!(*way, expected.map(|first| first.way), "{policies:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_circumstances_of_everybody_equal_those_of_each_pair(
+        policies in prop::collection::vec(super::properties::policy(), 1..5),
+        seed in prop::collection::vec(any::<u8>(), 40..160),
+        class in prop::sample::select(&ActionClass::ALL[..]),
+    ) {
+        let symbols = Arc::new(Symbols::default());
+        let texts: Vec<&str> = policies.iter().map(String::as_str).collect();
+        circumstances_are_brute_force(&symbols, &texts, &world(&symbols, &seed), Action::http(class));
+    }
+}
+
+/// What remains of a policy at one resource must not be taken for what remains at another where the same words mean
+/// something else.
+#[test]
+fn what_is_left_at_one_resource_is_not_taken_for_another() {
+    let symbols = Arc::new(Symbols::default());
+    let readers = "(if context.risk > 50 then resource.readers else resource.writers)";
+    let owner = "(if context.risk > 50 then Human::\"h1\" else resource.owner)";
+    for condition in [
+        format!("{readers}.contains(Group::\"a\")"),
+        format!("principal in {readers}"),
+        format!("resource has owner && {owner} == principal"),
+        "context has http && (if context.risk > 50 then context.http.method else context.http.path) like \"/*\""
+            .to_owned(),
+        "context has grant && context.grant.class == \"read\" && principal in resource.writers".to_owned(),
+    ] {
+        let policy = format!("permit (principal, action, resource) when {{ {condition} }};");
+        let world = world(&symbols, b"an estate of some size");
+        circumstances_are_brute_force(&symbols, &[&policy], &world, Action::http(ActionClass::Read));
     }
 }
 

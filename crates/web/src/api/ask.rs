@@ -2,7 +2,7 @@
 //! themselves.
 
 use axum::extract::State;
-use countersign_administrator::{DidFilter, Members, Page, WhatCan, WhoCan, WhyError};
+use countersign_administrator::{Administrator, DidFilter, Members, Page, Tick, WhatCan, WhoCan, WhyError};
 use countersign_model::{Action, GroupId, ResourceId, ResourceKind, SubjectKind};
 
 use crate::Site;
@@ -36,13 +36,14 @@ pub(crate) async fn who_can(
     let asked = WhoCan {
         action: parsed(&query.action)?,
         resource: parsed(&query.resource)?,
-        under: query.stated().under(site.administrator())?,
+        under: query.stated().as_of(query.as_of).under(site.administrator())?,
         request: query.stated().request(),
         kind: query.kind.as_deref().map(asking::kind).transpose()?,
         page: page(query.cursor, query.limit)?,
         group: query.group,
     };
-    let answer = asking::ask(&site, move |administrator, tick| administrator.who_can(&asked, tick)).await?;
+    let could = move |administrator: &Administrator, tick: Tick<'_>| administrator.who_could(&asked, query.as_of, tick);
+    let answer = asking::ask(&site, could).await?;
     Ok(axum::Json(Holders::from(answer)))
 }
 
@@ -57,11 +58,13 @@ pub(crate) async fn what_can(
     let asked = WhatCan {
         subject: parsed(&query.subject)?,
         action: query.action.as_deref().map(parsed).transpose()?,
-        under: query.stated().under(site.administrator())?,
+        under: query.stated().as_of(query.as_of).under(site.administrator())?,
         request: query.stated().request(),
         page: page(query.cursor, query.limit)?,
     };
-    let answer = asking::ask(&site, move |administrator, tick| administrator.what_can(&asked, tick)).await?;
+    let could =
+        move |administrator: &Administrator, tick: Tick<'_>| administrator.what_could(&asked, query.as_of, tick);
+    let answer = asking::ask(&site, could).await?;
     Ok(axum::Json(Reaches::from(answer)))
 }
 
@@ -77,13 +80,25 @@ pub(crate) async fn why(
 }
 
 pub(crate) async fn taken_apart(site: &Site, query: WhyQuery) -> Result<countersign_administrator::Why, Fault> {
+    if query.as_of.is_some() && (query.decision.is_some() || query.from_device.is_some()) {
+        let message = "as_of is about a subject, an action and a resource: a decision has its own time, and of devices only today is known";
+        return Err(Fault::Malformed(message.to_owned()));
+    }
     if let Some(id) = query.decision {
         return asking::ask(site, move |administrator, _| administrator.why_decided(id)).await;
     }
     let (Some(subject), Some(action), Some(resource)) = (&query.subject, &query.action, &query.resource) else {
         return Err(Fault::Malformed("name a decision, or a subject, an action and a resource".to_owned()));
     };
-    let (action, conditions, request) = (parsed(action)?, query.stated().or_best()?, query.stated().request());
+    let stated = query.stated().as_of(query.as_of);
+    let (action, conditions, request) = (parsed(action)?, stated.or_best()?, stated.request());
+    if let Some(as_of) = query.as_of {
+        let (subject, resource) = (subject.clone(), resource.clone());
+        let why = move |administrator: &Administrator, tick: Tick<'_>| {
+            administrator.why_then((&subject, action, &resource), &conditions, &request, as_of, tick)
+        };
+        return asking::ask(site, why).await;
+    }
     let from = query.from_device.as_ref();
     let question = site.administrator().question(subject, action, resource, &conditions, from, &request)?;
     asking::ask(site, move |administrator, _| administrator.why(&question).map_err(WhyError::from)).await

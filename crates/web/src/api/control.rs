@@ -26,7 +26,7 @@ impl From<PublishError> for Fault {
             PublishError::OtherWorld => Self::Internal(error.to_string()),
             PublishError::Stale | PublishError::NeedsApproval => Self::Conflict(error.to_string()),
             PublishError::NotProven(_) => Self::Unacceptable(error.to_string()),
-            PublishError::Record(_) => Self::Unavailable,
+            PublishError::Record(_) | PublishError::Keep(_) => Self::Unavailable,
         }
     }
 }

@@ -357,6 +357,7 @@ impl EntryRow {
                 link = Some(format!("/console/decisions/{}", ended.decision));
                 format!("{}, {} sent", ended.cause, crate::words::bytes(ended.bytes_sent))
             }
+            EntryBody::Former(kind) => format!("before a change, to go back: {kind}"),
             EntryBody::Signal(signal) => {
                 let by = signal.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
                 format!("{}{by}, from {}", signal.kind, crate::words::source(&signal.source))

@@ -91,6 +91,35 @@ async fn who_can_under_stated_circumstances_and_under_which() {
 }
 
 #[tokio::test]
+async fn who_could_before_a_change() {
+    let (stage, alice) = filled().await;
+    let then = stage.administrator.now();
+    while stage.administrator.now() <= then {
+        tokio::task::yield_now().await;
+    }
+    let ida: SubjectId = "human:ida".parse().unwrap();
+    stage.submit(SignalKind::MembershipChanged { subject: ida, groups: Vec::new() }).await;
+    let who = "/api/v1/ask/who-can?action=http:read&resource=wiki";
+    let now: wire::Holders = asked(&stage, &alice, who).await;
+    assert_eq!(subjects(&now), ["human:alice", "service:backup"]);
+    let could: wire::Holders = asked(&stage, &alice, &format!("{who}&as_of={then}")).await;
+    assert_eq!(subjects(&could), ["human:alice", "human:ida", "service:backup"]);
+    assert!(could.about.unknown.is_empty());
+    assert!(could.about.caveats.iter().any(|caveat| caveat.contains("those of today")));
+
+    let what = format!("/api/v1/ask/what-can?subject=human:ida&action=http:read&as_of={then}");
+    let could: wire::Reaches = asked(&stage, &alice, &what).await;
+    assert!(could.items.iter().any(|reach| reach.resource.as_str() == "wiki"));
+    let why = format!("/api/v1/ask/why?subject=human:ida&action=http:read&resource=wiki&as_of={then}");
+    let could: wire::Why = asked(&stage, &alice, &why).await;
+    assert_eq!(could.decision.effect, wire::Effect::Allow);
+    assert_eq!(could.chains[0].groups, ["interns", "staff"].map(|id| GroupId::new(id).unwrap()));
+    for path in [format!("{why}&from_device=laptop"), format!("{who}&as_of=2200-01-01T00:00:00Z")] {
+        assert!(stage.get("api", Some(&alice), &path).await.status.is_client_error(), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_question_that_cannot_be_read_or_names_nothing_says_so() {
     let (stage, alice) = filled().await;
     for (path, status, says) in [

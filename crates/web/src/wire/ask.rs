@@ -51,6 +51,7 @@ macro_rules! asked {
                     network: self.network.as_deref(),
                     encrypted: self.encrypted,
                     at: self.at,
+                    as_of: None,
                     risk: self.risk,
                     method: self.method.as_deref(),
                     path: self.path.as_deref(),
@@ -71,6 +72,9 @@ asked! {
         group: Option<GroupId>,
         /// Only `human`, `service`, `agent` or `anonymous`.
         kind: Option<String>,
+        /// What could be at that time; now if absent.
+        #[param(value_type = Option<String>, format = DateTime)]
+        as_of: Option<Instant>,
         /// From the `next` of the page before.
         cursor: Option<String>,
         /// 1 to 10,000; 1,000 if absent.
@@ -84,6 +88,9 @@ asked! {
         subject: String,
         /// PROTOCOL:CLASS; every action if absent.
         action: Option<String>,
+        /// What could be at that time; now if absent.
+        #[param(value_type = Option<String>, format = DateTime)]
+        as_of: Option<Instant>,
         cursor: Option<String>,
         /// 1 to 10,000; 1,000 if absent.
         limit: Option<u16>,
@@ -104,6 +111,9 @@ asked! {
         /// From this device, in the state that it is in now.
         #[param(value_type = Option<String>)]
         from_device: Option<DeviceId>,
+        /// What could be at that time; now if absent.
+        #[param(value_type = Option<String>, format = DateTime)]
+        as_of: Option<Instant>,
     }
 }
 
@@ -172,6 +182,8 @@ pub struct AboutAnswer {
     pub generation: u64,
     /// What the answer does not cover.
     pub caveats: Vec<String>,
+    /// Of a past time: whose facts of then are not recorded, so that they are not in the answer.
+    pub unknown: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -469,6 +481,7 @@ impl<T> From<&administrator::Answer<T>> for AboutAnswer {
             policy_set: answer.policy_set.clone(),
             generation: answer.generation,
             caveats: answer.caveats.iter().map(|caveat| (*caveat).to_owned()).collect(),
+            unknown: answer.unknown.clone(),
         }
     }
 }
