@@ -211,7 +211,11 @@ impl Draft {
 
 impl Way {
     fn write(&self) -> Option<String> {
-        let mut all = vec![format!("principal is {}", subject_type(self.kind))];
+        // What somebody may whom nobody knows, everybody may.
+        let mut all = Vec::new();
+        if self.kind != SubjectKind::Anonymous {
+            all.push(format!("principal is {}", subject_type(self.kind)));
+        }
         if self.classes.len() < ActionClass::ALL.len() {
             let classes = self.classes.iter().map(|class| entity("Action", class.name()));
             all.push(format!("action in {}", one_or_set(&classes.collect::<Option<Vec<_>>>()?)));
@@ -239,7 +243,7 @@ impl Way {
         let optional: BTreeSet<&str> = self.demands.iter().filter_map(Demand::optional).collect();
         all.extend(optional.into_iter().map(|part| format!("context has {part}")));
         all.extend(self.demands.iter().flat_map(Demand::conditions));
-        Some(all.join(" && "))
+        Some(if all.is_empty() { "true".to_owned() } else { all.join(" && ") })
     }
 }
 

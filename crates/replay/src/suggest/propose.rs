@@ -158,12 +158,12 @@ impl Propose<'_> {
         let (suffix, description, remedy) = match role {
             PolicyRole::Forbid => (
                 "",
-                format!("What this resource was used for{span}, {uses} times, and nothing else."),
+                format!("What this resource was used for{span} (uses: {uses}), and nothing else."),
                 format!("Nobody like you used this in this way before. If you need it, ask {}.", self.terms.owner),
             ),
             PolicyRole::Permit => (
                 "-permit",
-                format!("What only observe mode let through{span}, {uses} times."),
+                format!("What only observe mode let through{span} (uses: {uses})."),
                 format!("Ask {}.", self.terms.owner),
             ),
         };

@@ -304,6 +304,12 @@ fn nobody_loses_what_a_stranger_does() {
     let anonymous = ShownSubject { groups: Vec::new(), ..subject("anonymous", &[]) };
     let alice = subject("human:alice", &["everyone", "staff"]);
     assert_eq!(scene.asks(&anonymous, ActionClass::Read, "leaflet", circumstances(0)), Effect::Allow);
+    // Whether somebody known came too, or not.
+    let alone = proposed(&scene.suggest(&terms()), POLICY);
+    assert_eq!(
+        decide(&alone, &alice, ActionClass::Read, &scene.resources["leaflet"], &circumstances(0)),
+        Effect::Allow
+    );
     assert_eq!(scene.asks(&alice, ActionClass::Read, "leaflet", good()), Effect::Allow);
     let set = proposed(&scene.suggest(&terms()), POLICY);
     for who in [&anonymous, &alice, &subject("human:zoe", &["everyone"])] {
