@@ -207,6 +207,11 @@ impl Administrator {
         proposed.resources.extend(new.iter().cloned());
         for resource in new {
             proposed.check_resource(&resource)?;
+            if let Some(until) = resource.observed_until(proposed.now) {
+                report
+                    .warnings
+                    .push(format!("resource {} is not enforced: it is in observe mode until {until}", resource.id));
+            }
             let old = before.iter().find(|old| old.id == resource.id);
             if report.note(format!("resource {}", resource.id), old.map(Arc::as_ref), &resource) {
                 plan.signals.push(SignalKind::ResourcePut { resource: (*resource).clone() });

@@ -100,8 +100,11 @@ pub struct Answer<T> {
     pub policy_set: String,
     /// Of the world.
     pub generation: u64,
+    /// Where it is about one resource that is in observe mode: until then whoever asks is let through, and the answer is
+    /// what policies say.
+    pub not_enforced_until: Option<Timestamp>,
     /// What the answer does not cover.
-    pub caveats: Vec<&'static str>,
+    pub caveats: Vec<String>,
     /// Of a past time: whose facts of then are not recorded, so that they are not in the answer.
     pub unknown: Vec<String>,
 }
@@ -122,6 +125,8 @@ pub struct Reach {
     pub display_name: String,
     pub action: Action,
     pub suffices: Arc<[Sufficient]>,
+    /// Where the resource is in observe mode.
+    pub not_enforced_until: Option<Timestamp>,
 }
 
 /// The world and the policies, as they are when the question is put.
@@ -216,29 +221,49 @@ impl Moment {
             considered,
             policy_set: self.rules.policies.hash().to_owned(),
             generation: self.view.generation,
+            not_enforced_until: None,
             caveats: self.caveats(),
             unknown,
         }
     }
 
-    fn caveats(&self) -> Vec<&'static str> {
+    fn caveats(&self) -> Vec<String> {
         let policies = &self.rules.policies;
         let mut caveats = Vec::new();
+        let mut say = |caveat: &str| caveats.push(caveat.to_owned());
         if self.unknown.is_some() {
-            caveats.push("networks, time zone and Countersign's own pages are those of today");
+            say("networks, time zone and Countersign's own pages are those of today");
         }
         if !policies.ignores_request() {
-            caveats.push(
-                "a policy looks at the method, host or path: the answer is for the request that stands for the action",
-            );
+            say("a policy looks at the method, host or path: the answer is for the request that stands for the action");
         }
         if policies.time().continuous {
-            caveats.push("a policy computes with ages or with the time: the answer is for now");
+            say("a policy computes with ages or with the time: the answer is for now");
         } else if !policies.time().instants.is_empty() {
-            caveats.push("a policy names an instant: the answer is for now");
+            say("a policy names an instant: the answer is for now");
+        }
+        match policies.observed().count() {
+            0 => {}
+            1 => say("a policy is in observe mode: it takes no part in the answer"),
+            more => say(&format!("{more} policies are in observe mode: they take no part in the answer")),
         }
         caveats
     }
+
+    /// Until when a resource is in observe mode, where it is at the instant that is asked about.
+    fn not_enforced_until(&self, resource: &ResourceRecord, under: &Under) -> Option<Timestamp> {
+        resource.resource.observed_until(match under {
+            Under::Any => self.now,
+            Under::These(situation) => situation.circumstances.time.now,
+        })
+    }
+}
+
+fn not_enforced(resource: &ResourceId, until: Timestamp) -> String {
+    format!(
+        "{resource} is in observe mode: it is not enforced until {until}, and whoever asks is let through. The answer is what \
+         policies say"
+    )
 }
 
 fn asker(record: &SubjectRecord) -> Asker<'_> {
@@ -336,7 +361,10 @@ impl Administrator {
             suffices: Arc::clone(suffices),
         };
         let items = items.into_iter().map(holder).collect();
-        Ok(moment.answer((items, next), found, subjects.len(), moment.unknown_subjects()))
+        let mut answer = moment.answer((items, next), found, subjects.len(), moment.unknown_subjects());
+        answer.not_enforced_until = moment.not_enforced_until(resource, &asked.under);
+        answer.caveats.extend(answer.not_enforced_until.map(|until| not_enforced(&asked.resource, until)));
+        Ok(answer)
     }
 
     /// Everything that somebody can do.
@@ -381,6 +409,7 @@ impl Administrator {
                 display_name: record.resource.display_name.clone(),
                 action: *action,
                 suffices: suffices?,
+                not_enforced_until: moment.not_enforced_until(record, &asked.under),
             })
         };
         let all: Vec<Reach> = all.iter().zip(suffices).filter_map(reach).collect();

@@ -11,7 +11,8 @@ use countersign_lease::{
 };
 use countersign_ledger::{AppendError, DecisionEntry, EntryBody, LeaseEndedEntry, Point, Receipt};
 use countersign_model::{
-    AccessRequest, Challenge, Decision, DecisionId, DenialCause, LeaseId, Need, Remedy, SubjectKind, Timestamp,
+    AccessRequest, Challenge, Decision, DecisionId, DenialCause, LeaseId, Need, Observed, Remedy, SubjectKind,
+    Timestamp,
 };
 use countersign_policy::Slice;
 use smallvec::SmallVec;
@@ -58,6 +59,7 @@ impl Administrator {
             enlisted = None;
         }
         self.0.metrics.decided(&judgement.decision, began.elapsed());
+        self.0.metrics.observed(judgement.observed.as_ref());
 
         let refusal = self.refusal(id, &judgement);
         if let Some(refusal) = &refusal
@@ -208,22 +210,24 @@ impl Administrator {
             return;
         }
         let slice = Slice { subject: &subject.record, resource: &resource.record };
-        let reference = policies.decide_by_reference(&slice, &question);
+        let reference = policies.judge_by_reference(&slice, &question);
         metrics::counter!("countersign_shadow_decisions_total").increment(1);
-        if reference == judgement.decision {
+        if (&reference.decision, &reference.observed) == (&judgement.decision, &judgement.observed) {
             return;
         }
-        tracing::error!(decision = %id, plan = judgement.decision.name(), reference = reference.name(),
+        let plan = answer(&judgement.decision, judgement.observed.as_ref());
+        let by_reference = answer(&reference.decision, reference.observed.as_ref());
+        tracing::error!(decision = %id, plan, reference = by_reference,
             "the compiled plan and Cedar's authorizer differ");
         metrics::counter!("countersign_shadow_differences_total").increment(1);
-        let difference = EntryBody::ShadowDifference {
-            decision: id,
-            policy_set: judgement.policy_set.clone(),
-            plan: judgement.decision.name().to_owned(),
-            reference: reference.name().to_owned(),
-        };
-        self.record_later(difference);
-        judgement.decision = stricter(std::mem::take(&mut judgement.decision), reference);
+        let policy_set = judgement.policy_set.clone();
+        self.record_later(EntryBody::ShadowDifference { decision: id, policy_set, plan, reference: by_reference });
+        if reference.decision == judgement.decision {
+            judgement.observed = reference.observed;
+        } else {
+            judgement.decision = stricter(std::mem::take(&mut judgement.decision), reference.decision);
+            judgement.observed = None;
+        }
         // Which facts lead to it cannot be said: decided again it may come out otherwise.
         judgement.shown = None;
     }
@@ -310,7 +314,15 @@ pub(crate) fn decision_entry(
         lease,
         supersedes,
         shown: None,
-        observed: None,
+        observed: judgement.observed.map(Box::new),
+    }
+}
+
+/// Both in a few words.
+fn answer(decision: &Decision, observed: Option<&Observed>) -> String {
+    match observed {
+        None => decision.name().to_owned(),
+        Some(observed) => format!("{}, {} without observe mode", decision.name(), observed.decision.name()),
     }
 }
 

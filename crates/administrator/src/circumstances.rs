@@ -10,10 +10,10 @@ use std::time::Duration;
 use countersign_ledger::Asked;
 use countersign_model::{
     AccessRequest, Action, Assessment, Authentication, Circumstances, Credential, Decision, Denial, DenialCause,
-    DeviceCircumstances, DeviceEvidence, EnforcementPoint, HttpCircumstances, NetworkCircumstances, Question, Reasons,
-    ResourceId, SubjectId, SubjectState, TimeCircumstances, Timestamp, ZoneName,
+    DeviceCircumstances, DeviceEvidence, EnforcementPoint, HttpCircumstances, NetworkCircumstances, Observed, Question,
+    Reasons, ResourceId, SubjectId, SubjectState, TimeCircumstances, Timestamp, ZoneName,
 };
-use countersign_policy::Slice;
+use countersign_policy::{Judged, Slice};
 
 use crate::policies::Rules;
 use crate::sessions::{CredentialFault, Presented, Resolved};
@@ -51,7 +51,10 @@ pub(crate) enum Proof {
 #[derive(Debug, Clone)]
 pub(crate) struct Judgement {
     pub(crate) asked: Asked,
+    /// What counts.
     pub(crate) decision: Decision,
+    /// What would count without observe mode, where that is something else.
+    pub(crate) observed: Option<Observed>,
     pub(crate) generation: u64,
     pub(crate) policy_set: String,
     /// The first later instant at which the same facts may be decided differently.
@@ -136,21 +139,26 @@ impl Administrator {
             (_, Some(subject), Some(resource)) => Ok((subject, resource)),
         };
         let (subject, action, session) = (resolved.subject.clone(), sight.action, resolved.session);
-        let (asked, decision, shown) = match for_policies {
+        let (asked, Judged { decision, observed }, shown) = match for_policies {
+            // INVARIANT: what is refused before policies are asked is refused in observe mode too.
             Err(cause) => {
                 let resource = sight.resource.clone();
-                (Asked { subject, action, resource, session, circumstances }, deny(cause), None)
+                let judged = Judged { decision: deny(cause), observed: None };
+                (Asked { subject, action, resource, session, circumstances }, judged, None)
             }
             Ok((person, resource)) => {
                 let slice = Slice { subject: &person.record, resource: &resource.record };
                 let id = resource.resource.id.clone();
+                if let Some(until) = resource.resource.observed_until(now) {
+                    holds_until = holds_until.min(until);
+                }
                 let question = Question { subject, action, resource: id, session, circumstances };
-                let decision = rules.policies.decide(&slice, &question);
-                (Asked::from(question), decision, Some((Arc::clone(person), Arc::clone(resource))))
+                let judged = rules.policies.judge(&slice, &question);
+                (Asked::from(question), judged, Some((Arc::clone(person), Arc::clone(resource))))
             }
         };
         let policy_set = rules.policies.hash().to_owned();
-        Judgement { asked, decision, generation: view.generation, policy_set, holds_until, shown }
+        Judgement { asked, decision, observed, generation: view.generation, policy_set, holds_until, shown }
     }
 
     /// What would be decided about this request now. Nothing is recorded and nothing opened by it; the credential
@@ -162,15 +170,16 @@ impl Administrator {
     }
 
     /// What would be decided about a question that is put as a whole.
-    pub fn explain(&self, question: &Question) -> Decision {
+    pub fn explain(&self, question: &Question) -> Judged {
         let view = self.0.world.view();
+        let denied = |cause| Judged { decision: deny(cause), observed: None };
         match (view.subject(&question.subject), view.resource(&question.resource)) {
-            (None, _) => deny(DenialCause::InvalidCredential),
-            (Some(subject), _) if subject.state == SubjectState::Disabled => deny(DenialCause::SubjectDisabled),
-            (_, None) => deny(DenialCause::UnknownResource),
+            (None, _) => denied(DenialCause::InvalidCredential),
+            (Some(subject), _) if subject.state == SubjectState::Disabled => denied(DenialCause::SubjectDisabled),
+            (_, None) => denied(DenialCause::UnknownResource),
             (Some(subject), Some(resource)) => {
                 let slice = Slice { subject: &subject.record, resource: &resource.record };
-                self.0.rules.load().policies.decide(&slice, question)
+                self.0.rules.load().policies.judge(&slice, question)
             }
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use countersign_ledger::{AppendError, DecisionEntry, EntryBody};
 use countersign_model::{
     Action, ActionClass, Decision, DecisionId, DeviceEvidence, DeviceId, EnforcementPoint, HttpCircumstances, Methods,
-    ResourceId, SubjectId, Timestamp,
+    Observed, ResourceId, SubjectId, Timestamp,
 };
 use countersign_policy::ask::{Proven, Situation};
 
@@ -45,6 +45,8 @@ pub struct Stated {
 pub struct Answered {
     pub id: DecisionId,
     pub decision: Decision,
+    /// What would have been decided without observe mode, where that is something else.
+    pub observed: Option<Observed>,
 }
 
 /// Why nothing was decided: then the answer is no.
@@ -71,11 +73,14 @@ impl Administrator {
         let (sight, stated) = self.vouched(caller, action, resource, stated, now);
         let proof = Proof::Valid(Resolved { subject, ..stated });
         let judgement = self.judge(&sight, &proof, now);
+        self.0.metrics.observed(judgement.observed.as_ref());
         let decision = self.disclosed(judgement.decision.clone());
+        let observed = judgement.observed.clone();
+        let observed = observed.map(|it| Observed { decision: self.disclosed(it.decision), ..it });
         let (shown, due) = (self.pair(&judgement), self.due(&judgement));
         let entry = DecisionEntry { shown, ..decision_entry(id, &sight, judgement, None, None) };
         match self.record_behind(due, EntryBody::Decision(Box::new(entry))).await {
-            Ok(_) => Ok(Answered { id, decision }),
+            Ok(_) => Ok(Answered { id, decision, observed }),
             Err(AppendError::Full) => Err(InquiryError::Overloaded),
             Err(AppendError::Broken | AppendError::Entry(_)) => Err(InquiryError::Unavailable),
         }

@@ -26,6 +26,7 @@ impl Administrator {
             resources: self.resources(),
             subject,
             control_host: self.settings().control_host.clone(),
+            now: self.now(),
         }
     }
 
@@ -204,7 +205,9 @@ impl Administrator {
         let _turn = self.0.accounts.acting.lock().await;
         let now = |id: &SubjectId| self.subject(id);
         self.proposed(&now).check_resource(&resource).map_err(refused)?;
-        self.record_act(actor, "resource.put", &resource.id, "").await?;
+        let until = resource.observed_until(self.now());
+        let detail = until.map(|until| format!("in observe mode until {until}")).unwrap_or_default();
+        self.record_act(actor, "resource.put", &resource.id, detail).await?;
         self.signal(SignalKind::ResourcePut { resource }, Source::Administrator, actor).await
     }
 

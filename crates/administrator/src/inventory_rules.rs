@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use countersign_identity::passkey::Url;
 use countersign_model::{
-    Group, GroupId, Name, Resource, ResourceKind, Route, SegmentId, Source, Subject, SubjectId, SubjectKind,
-    SubjectState, Upstream,
+    Group, GroupId, LONGEST_OBSERVATION, Name, Resource, ResourceKind, Route, SegmentId, Source, Subject, SubjectId,
+    SubjectKind, SubjectState, Timestamp, Upstream,
 };
 use countersign_policy::EVERYONE;
 
@@ -21,6 +21,7 @@ pub(crate) struct Proposed<'a> {
     pub(crate) resources: Vec<Arc<Resource>>,
     pub(crate) subject: &'a (dyn Fn(&SubjectId) -> Option<Subject> + Sync),
     pub(crate) control_host: String,
+    pub(crate) now: Timestamp,
 }
 
 type Verdict = Result<(), String>;
@@ -146,6 +147,10 @@ impl Proposed<'_> {
                 let what = "a rule's path begins with a slash, and its methods are upper case";
                 mistakes.push(format!("resource {id}: {what}"));
             }
+        }
+        if let Some(until) = resource.observe_until.filter(|until| *until > self.now.plus(LONGEST_OBSERVATION)) {
+            let days = LONGEST_OBSERVATION.as_secs() / (24 * 3600);
+            mistakes.push(format!("resource {id}: observe mode ends within {days} days, not on {until}"));
         }
         if resource.routes.is_empty() {
             mistakes.push(format!("resource {id} has no route: nothing would lead to it"));

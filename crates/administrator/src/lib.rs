@@ -91,7 +91,7 @@ pub use world::{Counts, WorldError};
 pub use countersign_policy::ask::{
     DeviceBound, Place, Proven, SignIn, SignInBound, Situation, Sufficient, Way, Window,
 };
-pub use countersign_policy::{Guardrail, PolicyInfo, PolicySet};
+pub use countersign_policy::{Guardrail, Judged, Mode, PolicyInfo, PolicySet};
 pub use countersign_replay::{Changes, Covered, How, Part, Progress, Report, Span, Tally, Unchanged};
 pub use countersign_store::KeyScope;
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use countersign_model::Decision;
+use countersign_model::{Decision, Observed, ObservedBecause};
 use metrics::{Counter, Gauge, Histogram};
 
 pub(crate) struct Metrics {
@@ -14,12 +14,15 @@ pub(crate) struct Metrics {
     allowed: Counter,
     challenged: Counter,
     denied: Counter,
+    observed_resource: Counter,
+    observed_policies: Counter,
 }
 
 impl Metrics {
     /// Of the recorder that is installed now; nothing is counted where none is.
     pub(crate) fn find() -> Self {
         let decisions = |effect: &'static str| metrics::counter!("countersign_decisions_total", "effect" => effect);
+        let observed = |because: ObservedBecause| metrics::counter!("countersign_observed_decisions_total", "because" => because.name());
         Self {
             leases: metrics::gauge!("countersign_leases"),
             cause_to_cut: metrics::histogram!("countersign_cause_to_cut_seconds"),
@@ -27,6 +30,8 @@ impl Metrics {
             allowed: decisions("allow"),
             challenged: decisions("challenge"),
             denied: decisions("deny"),
+            observed_resource: observed(ObservedBecause::Resource),
+            observed_policies: observed(ObservedBecause::Policies),
         }
     }
 
@@ -38,6 +43,15 @@ impl Metrics {
             Decision::Deny(_) => &self.denied,
         }
         .increment(1);
+    }
+
+    /// A decision in which observe mode made a difference.
+    pub(crate) fn observed(&self, observed: Option<&Observed>) {
+        match observed.map(|observed| observed.because) {
+            Some(ObservedBecause::Resource) => self.observed_resource.increment(1),
+            Some(ObservedBecause::Policies) => self.observed_policies.increment(1),
+            None => {}
+        }
     }
 }
 

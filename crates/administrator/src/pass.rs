@@ -58,6 +58,7 @@ impl<'a> Pass<'a> {
         let message = message(self.cause, &judgement.decision);
         let revocation = Revocation { cause: self.cause, at: self.now, decision: Some(id), message };
         if self.administrator.cut(live, revocation, self.began) {
+            self.administrator.0.metrics.observed(judgement.observed.as_ref());
             self.cut.push((Arc::clone(live), id, judgement));
         }
     }
@@ -81,6 +82,7 @@ impl<'a> Pass<'a> {
         let device = judgement.asked.circumstances.device.as_ref().map(|device| &device.id);
         if matches!(judgement.decision, Decision::Allow(_)) && device != live.principal.device.as_ref() {
             judgement.decision = deny(DenialCause::InvalidCredential);
+            judgement.observed = None;
         }
         let judgement = Arc::new(judgement);
         self.decided.insert(alike, Arc::clone(&judgement));

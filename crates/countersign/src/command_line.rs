@@ -337,6 +337,15 @@ pub enum Resource {
         after_help = "Example:\n  countersign resource add wiki --host wiki.localhost --upstream http://127.0.0.1:3000 --writers everyone"
     )]
     Add(ResourceAdd),
+    /// Observe mode: for a while whoever asks is let through, and what policies would have denied is recorded.
+    #[command(after_help = "Examples:\n  countersign resource observe wiki --for 14d\n  \
+                            countersign decision list --observed --resource wiki   what would have been denied\n\n\
+                            It ends by itself, within 90 days. Whoever asks is let through, signed in or not. Countersign's own \
+                            resources are always enforced.")]
+    Observe(ResourceObserve),
+    /// End observe mode now.
+    #[command(after_help = "Example:\n  countersign resource enforce wiki")]
+    Enforce { id: ResourceId },
     /// Protect it no longer: nobody reaches it any more.
     #[command(after_help = "Example:\n  countersign resource remove wiki")]
     Remove { id: ResourceId },
@@ -361,6 +370,17 @@ pub struct ResourceAdd {
     pub writers: Vec<GroupId>,
     #[arg(long = "administrators", value_name = "GROUP")]
     pub administrators: Vec<GroupId>,
+}
+
+#[derive(Debug, Args)]
+pub struct ResourceObserve {
+    pub id: ResourceId,
+    /// From now on, such as 14d.
+    #[arg(long = "for", value_name = "SPAN", conflicts_with = "until", required_unless_present = "until")]
+    pub span: Option<String>,
+    /// Such as 2027-03-01T08:00:00Z.
+    #[arg(long, value_name = "INSTANT")]
+    pub until: Option<countersign_model::Timestamp>,
 }
 
 fn tier(text: &str) -> Result<Tier, String> {
@@ -515,6 +535,9 @@ pub struct DecisionList {
     pub subject: Option<SubjectId>,
     #[arg(long)]
     pub resource: Option<ResourceId>,
+    /// Only those in which observe mode made a difference.
+    #[arg(long)]
+    pub observed: bool,
     #[arg(long, default_value_t = 30)]
     pub limit: u16,
 }

@@ -50,7 +50,7 @@ impl PolicySet {
     }
 
     /// What would decide if everything were enforced, where that is not what decides.
-    fn all_engine(&self) -> Option<Engine<'_>> {
+    pub(crate) fn all_engine(&self) -> Option<Engine<'_>> {
         self.all.as_deref().map(|by| Engine { set: self, by })
     }
 

@@ -14,5 +14,6 @@ mod draft;
 mod fixtures;
 mod golden;
 mod loading;
+mod observe;
 mod properties;
 mod starter;

@@ -10,6 +10,7 @@ use countersign_model::{
 
 use crate::cedar::Case;
 use crate::conditions::{Node, Walk};
+use crate::decide::{Engine, Means};
 use crate::facts::View;
 use crate::guardrail::Guardrail;
 use crate::records::{Record, Shape, Slice};
@@ -130,10 +131,19 @@ impl Trial {
     /// By the compiled plan; `Err` is what Cedar's own `Authorizer` says where that is something else, which is a fault
     /// of the engine and no matter of policy.
     pub fn decide(&self, set: &PolicySet) -> Result<Decision, Box<Decision>> {
+        self.decide_by(set, set.engine())
+    }
+
+    /// The same, as if the policies in observe mode were enforced.
+    pub fn decide_as_enforced(&self, set: &PolicySet) -> Result<Decision, Box<Decision>> {
+        self.decide_by(set, set.all_engine().unwrap_or_else(|| set.engine()))
+    }
+
+    fn decide_by(&self, set: &PolicySet, engine: Engine<'_>) -> Result<Decision, Box<Decision>> {
         let question = self.question();
         self.with_slice(set, |slice| {
-            let decision = set.decide(slice, &question);
-            let reference = set.decide_by_reference(slice, &question);
+            let decision = engine.decide(slice, &question, Means::Plan);
+            let reference = engine.decide(slice, &question, Means::Authorizer);
             if decision == reference { Ok(decision) } else { Err(Box::new(reference)) }
         })
     }

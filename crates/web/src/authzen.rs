@@ -15,7 +15,7 @@ use axum::routing::post;
 use bytes::Bytes;
 use countersign_administrator::{Answered, InquiryError};
 use countersign_identity::secret;
-use countersign_model::{Decision, SubjectId};
+use countersign_model::{Decision, Observed, SubjectId};
 use futures_util::stream::{self, StreamExt};
 use http::{HeaderName, StatusCode, header};
 use serde_json::{Map, Value};
@@ -25,7 +25,8 @@ use crate::error::{Fault, Problem};
 use crate::extract::is_json;
 use crate::guard::Caller;
 use crate::wire::{
-    DecisionPoint, Evaluation, Evaluations, Remedy, Semantic, Verdict, VerdictContext, VerdictError, Verdicts,
+    DecisionPoint, Evaluation, Evaluations, Remedy, Semantic, Verdict, VerdictContext, VerdictError, VerdictObserved,
+    Verdicts,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -184,20 +185,31 @@ async fn decide(site: &Site, caller: &SubjectId, question: Map<String, Value>) -
 
 impl From<Answered> for Verdict {
     fn from(answered: Answered) -> Self {
-        let Answered { id, decision } = answered;
-        let (allowed, reason, remedy) = match &decision {
-            Decision::Allow(_) => (true, None, None),
-            Decision::Challenge(challenge) => (false, None, Some(&challenge.remedy)),
-            Decision::Deny(denial) => (false, Some(denial.cause.to_string()), denial.remedy.as_ref()),
+        let Answered { id, decision, observed } = answered;
+        let (reason, remedy) = told(&decision);
+        let without = |observed: Observed| {
+            let (reason, remedy) = told(&observed.decision);
+            let because = observed.because.name().to_owned();
+            VerdictObserved { because, effect: observed.decision.name().to_owned(), reason, remedy }
         };
         let context = VerdictContext {
             decision: Some(id.to_string()),
             effect: Some(decision.name().to_owned()),
             reason,
-            remedy: remedy.map(Remedy::from),
+            remedy,
+            observed: observed.map(without),
             error: None,
         };
-        Self { decision: allowed, context }
+        Self { decision: matches!(decision, Decision::Allow(_)), context }
+    }
+}
+
+/// Why not, and what would change it.
+fn told(decision: &Decision) -> (Option<String>, Option<Remedy>) {
+    match decision {
+        Decision::Allow(_) => (None, None),
+        Decision::Challenge(challenge) => (None, Some(Remedy::from(&challenge.remedy))),
+        Decision::Deny(denial) => (Some(denial.cause.to_string()), denial.remedy.as_ref().map(Remedy::from)),
     }
 }
 

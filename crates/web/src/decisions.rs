@@ -79,6 +79,7 @@ pub(crate) fn covers(query: &DecisionQuery, row: &DecisionRow) -> bool {
         && query.subject.as_ref().is_none_or(|subject| *subject == question.subject)
         && query.resource.as_ref().is_none_or(|resource| Some(resource) == question.resource.as_ref())
         && query.device.as_ref().is_none_or(|id| Some(id) == device())
+        && query.observed.is_none_or(|wanted| wanted == row.entry.observed.is_some())
 }
 
 /// What a listener gets: an entry, or how many it missed because it was too slow.

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use countersign_administrator::{Conditions, Disclosure, NetworkCondition, RequestCondition};
+use countersign_administrator::{Conditions, Disclosure, Judged, NetworkCondition, RequestCondition};
 use countersign_model::{
     Action, ActionClass, Authentication, AuthenticationMethod, Circumstances, Decision, HttpCircumstances, Methods,
     Question, Resource, ResourceId, ResourceKind, Tier,
@@ -63,13 +63,13 @@ pub(crate) async fn applications(site: &Site, caller: &Caller) -> Result<Vec<App
 pub(crate) async fn could_open(site: &Site, caller: &Caller, id: &str) -> Result<bool, Fault> {
     let circumstances = own_circumstances(site, caller).await?;
     let found = ResourceId::new(id).ok().and_then(|id| site.administrator().resource(&id));
-    Ok(found.is_some_and(|resource| match decide(site, caller, &circumstances, &resource) {
+    Ok(found.is_some_and(|resource| match decide(site, caller, &circumstances, &resource).decision {
         Decision::Allow(_) | Decision::Challenge(_) => true,
         Decision::Deny(_) => false,
     }))
 }
 
-fn decide(site: &Site, caller: &Caller, circumstances: &Circumstances, resource: &Resource) -> Decision {
+fn decide(site: &Site, caller: &Caller, circumstances: &Circumstances, resource: &Resource) -> Judged {
     let http = resource.routes.first().map(|route| {
         Arc::new(HttpCircumstances {
             method: "GET".to_owned(),
@@ -95,13 +95,17 @@ fn application(
     let arrival = &caller.arrival;
     let url = resource.routes.first().map(|route| {
         let there = origin(arrival.scheme, &route.host, arrival.port);
-        match resource.tier {
-            // Nothing there asks who comes, so whoever comes from here says it first.
-            Tier::Public => format!("{there}/.countersign/sign-in?return={}", encode(&route.path_prefix)),
-            Tier::Standard | Tier::High | Tier::CrownJewel => format!("{there}{}", route.path_prefix),
+        // Where nothing asks who comes, whoever comes from here says it first.
+        let asks = match resource.tier {
+            Tier::Public => false,
+            Tier::Standard | Tier::High | Tier::CrownJewel => resource.observed_until(site.now()).is_none(),
+        };
+        match asks {
+            false => format!("{there}/.countersign/sign-in?return={}", encode(&route.path_prefix)),
+            true => format!("{there}{}", route.path_prefix),
         }
     });
-    let (state, remedy) = match decide(site, caller, circumstances, resource) {
+    let (state, remedy) = match decide(site, caller, circumstances, resource).decision {
         Decision::Allow(_) => (Openness::Open, Vec::new()),
         Decision::Challenge(challenge) => (Openness::StepUp, challenge.remedy.steps()),
         Decision::Deny(denial) => match (denial.remedy, site.administrator().settings().disclosure) {
@@ -113,7 +117,7 @@ fn application(
 }
 
 /// What would be decided about somebody, somewhere, now.
-pub(crate) fn answer(site: &Site, asked: wire::Question) -> Result<wire::Explanation, Fault> {
+pub(crate) fn answer(site: &Site, asked: wire::Question) -> Result<wire::Explained, Fault> {
     let administrator = site.administrator();
     let action: Action = asked.action.parse().map_err(|error| Fault::Malformed(format!("{error}")))?;
     let methods = methods(&asked.methods)?;
@@ -124,7 +128,8 @@ pub(crate) fn answer(site: &Site, asked: wire::Question) -> Result<wire::Explana
     let at = question.circumstances.time.now;
     question.circumstances.authentication = (!methods.is_empty()).then_some(Authentication { methods, at, age: 0 });
     question.circumstances.http = None;
-    Ok(wire::Explanation::from(&administrator.explain(&question)))
+    let Judged { decision, observed } = administrator.explain(&question);
+    Ok(wire::Explained { decision: (&decision).into(), observed: observed.as_ref().map(wire::Observed::from) })
 }
 
 fn methods(names: &[String]) -> Result<Methods, Fault> {

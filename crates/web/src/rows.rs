@@ -4,7 +4,8 @@
 use countersign_administrator::{KeyView, SessionView};
 use countersign_ledger::DecisionEntry;
 use countersign_model::{
-    Decision, Device, DeviceState, KeyId, PostureAspect, PostureRequirements, SubjectId, Timestamp,
+    Decision, Device, DeviceState, KeyId, Observed, ObservedBecause, PostureAspect, PostureRequirements, SubjectId,
+    Timestamp,
 };
 
 use crate::page::encode;
@@ -41,35 +42,64 @@ impl DecisionRow {
         }
     }
 
+    /// What it would have been without observe mode.
+    pub(crate) fn observed(&self) -> Option<Sign> {
+        self.entry.observed.as_deref().map(words::observed)
+    }
+
     /// In a few words: what would change it, or what decided.
     pub(crate) fn why(&self) -> String {
-        let determining = || {
-            let ids: Vec<&str> = self.entry.decision.reasons().determining.iter().map(|one| one.id.as_str()).collect();
-            ids.join(", ")
-        };
-        let first = |remedy: &countersign_model::Remedy| remedy.steps().into_iter().next();
-        match &self.entry.decision {
-            Decision::Allow(_) => determining(),
-            Decision::Challenge(challenge) => first(&challenge.remedy).unwrap_or_else(determining),
-            Decision::Deny(denial) => {
-                denial.remedy.as_ref().and_then(first).unwrap_or_else(|| words::cause(denial.cause).to_owned())
+        let own = why(&self.entry.decision);
+        match self.entry.observed.as_deref() {
+            None => own,
+            Some(Observed { because: ObservedBecause::Resource, decision }) => {
+                format!("Observe mode. Enforced: {}", why(decision))
+            }
+            Some(Observed { because: ObservedBecause::Policies, decision }) => {
+                format!("{own} Observed: {}", why(decision)).trim_start().to_owned()
             }
         }
     }
 
     pub(crate) fn sentence(&self) -> &'static str {
         match &self.entry.decision {
+            Decision::Allow(_) if self.let_through() => "It was let through: no policy was enforced.",
             Decision::Allow(_) => "It was allowed: a policy permits it and none forbids it.",
             Decision::Challenge(_) => "It was not allowed yet: whoever asked can do something about it at once.",
             Decision::Deny(denial) => words::cause(denial.cause),
         }
     }
 
+    /// Whether only the resource's observe mode allowed it.
+    pub(crate) fn let_through(&self) -> bool {
+        self.entry.observed.as_ref().is_some_and(|observed| observed.because == ObservedBecause::Resource)
+    }
+
     pub(crate) fn remedies(&self) -> Vec<String> {
-        match &self.entry.decision {
-            Decision::Allow(_) => Vec::new(),
-            Decision::Challenge(challenge) => challenge.remedy.steps(),
-            Decision::Deny(denial) => denial.remedy.as_ref().map(countersign_model::Remedy::steps).unwrap_or_default(),
+        remedies(&self.entry.decision)
+    }
+}
+
+/// What would change a decision.
+pub(crate) fn remedies(decision: &Decision) -> Vec<String> {
+    match decision {
+        Decision::Allow(_) => Vec::new(),
+        Decision::Challenge(challenge) => challenge.remedy.steps(),
+        Decision::Deny(denial) => denial.remedy.as_ref().map(countersign_model::Remedy::steps).unwrap_or_default(),
+    }
+}
+
+fn why(decision: &Decision) -> String {
+    let determining = || {
+        let ids: Vec<&str> = decision.reasons().determining.iter().map(|one| one.id.as_str()).collect();
+        ids.join(", ")
+    };
+    let first = |remedy: &countersign_model::Remedy| remedy.steps().into_iter().next();
+    match decision {
+        Decision::Allow(_) => determining(),
+        Decision::Challenge(challenge) => first(&challenge.remedy).unwrap_or_else(determining),
+        Decision::Deny(denial) => {
+            denial.remedy.as_ref().and_then(first).unwrap_or_else(|| words::cause(denial.cause).to_owned())
         }
     }
 }

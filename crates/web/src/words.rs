@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use countersign_administrator::Mode;
 use countersign_model::{
-    AuthenticationMethod, DenialCause, Finding, PostureAspect, PostureRequirement, PostureValue, Source, Tier,
-    Timestamp,
+    AuthenticationMethod, Decision, DenialCause, Finding, Observed, ObservedBecause, PostureAspect, PostureRequirement,
+    PostureValue, Resource, Source, Tier, Timestamp,
 };
 
 /// A word, and how it is shown: `good`, `bad`, `warn` or nothing.
@@ -25,6 +26,40 @@ pub(crate) const fn tier(tier: &Tier) -> Sign {
         Tier::Standard => sign("plain", "standard"),
         Tier::High => sign("warn", "high"),
         Tier::CrownJewel => sign("jewel", "crown jewel"),
+    }
+}
+
+/// What a decision would have been without observe mode, beside what it was.
+pub(crate) const fn observed(observed: &Observed) -> Sign {
+    match (&observed.decision, observed.because) {
+        (Decision::Deny(_), _) => sign("warn", "would be denied"),
+        (Decision::Challenge(_), _) => sign("warn", "would be challenged"),
+        (Decision::Allow(_), ObservedBecause::Policies) => sign("warn", "would be allowed"),
+        // By a policy that is in observe mode too.
+        (Decision::Allow(_), ObservedBecause::Resource) => sign("warn", "not enforced"),
+    }
+}
+
+/// What that comes from.
+pub(crate) const fn because(observed: &Observed) -> &'static str {
+    match observed.because {
+        ObservedBecause::Resource => "The resource is in observe mode, so it was let through whatever policies say.",
+        ObservedBecause::Policies => {
+            "Policies in observe mode took no part; with them it would have come out otherwise."
+        }
+    }
+}
+
+/// Until when a resource is in observe mode, where it is.
+pub(crate) fn observed_until(resource: &Resource, now: &Timestamp) -> Option<Timestamp> {
+    resource.observed_until(*now)
+}
+
+/// Of a policy.
+pub(crate) const fn mode(mode: &Mode) -> Sign {
+    match mode {
+        Mode::Enforce => sign("plain", "enforced"),
+        Mode::Observe => sign("warn", "observe mode"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use countersign_model::{
     Action, ActionClass, DeviceCircumstances, DeviceId, HttpCircumstances, PolicyId, Resource, ResourceId,
-    ResourceKind, SubjectId, SubjectKind, Tier,
+    ResourceKind, SubjectId, SubjectKind, Tier, Timestamp,
 };
 use countersign_policy::ask::{Of, Population, Proven, SignIn, Situation, Survey, Wanted, Way, each};
 
@@ -29,9 +29,13 @@ pub struct Coverage {
     pub devices: Gaps<DeviceId>,
     pub exceptional: Vec<(Door, Way)>,
     pub ownerless: Vec<Ownerless>,
+    /// Resources in observe mode, and until when.
+    pub observed_resources: Vec<(ResourceId, Timestamp)>,
+    /// Policies in observe mode: nothing here rests on them.
+    pub observed_policies: Vec<PolicyId>,
     pub policy_set: String,
     pub generation: u64,
-    pub caveats: Vec<&'static str>,
+    pub caveats: Vec<String>,
 }
 
 /// What was found of a kind, of how many.
@@ -139,6 +143,11 @@ impl Administrator {
             devices: Gaps::new(devices, own.len()),
             exceptional,
             ownerless: moment.ownerless(),
+            observed_resources: resources
+                .iter()
+                .filter_map(|record| Some((record.resource.id.clone(), record.resource.observed_until(moment.now)?)))
+                .collect(),
+            observed_policies: policies.observed().map(|info| info.id.clone()).collect(),
             policy_set: policies.hash().to_owned(),
             generation: moment.view.generation,
             caveats: moment.caveats(),
@@ -176,7 +185,7 @@ impl Opening {
 }
 
 impl Moment {
-    fn active_devices(&self, now: countersign_model::Timestamp) -> Vec<&DeviceRecord> {
+    fn active_devices(&self, now: Timestamp) -> Vec<&DeviceRecord> {
         let mut devices: Vec<&DeviceRecord> =
             self.view.devices().map(AsRef::as_ref).filter(|device| device.proves(now)).collect();
         devices.sort_unstable_by(|a, b| a.id().cmp(b.id()));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use countersign_ledger::{Entry, EntryBody, Ledger, ReadError};
-use countersign_model::{Action, Decision, DecisionId, ResourceId, SubjectId, Timestamp};
+use countersign_model::{Action, Decision, DecisionId, ObservedBecause, ResourceId, SubjectId, Timestamp};
 
 use super::{AskError, Tick};
 use crate::Administrator;
@@ -31,6 +31,8 @@ pub struct Doing {
     pub resource: ResourceId,
     pub action: Action,
     pub count: u64,
+    /// How many of them only observe mode of the resource let through.
+    pub observed: u64,
     pub first: Timestamp,
     pub last: Timestamp,
     /// The last decision that allowed it.
@@ -105,6 +107,7 @@ impl Administrator {
             match found.get_mut(&key) {
                 Some(known) => {
                     known.count += 1;
+                    known.observed += one.observed;
                     known.first = known.first.min(one.first);
                 }
                 None => {
@@ -131,6 +134,9 @@ fn allowed(entry: Entry, filter: &DidFilter) -> Option<Doing> {
         resource,
         action: asked.action,
         count: 1,
+        observed: u64::from(
+            decision.observed.as_ref().is_some_and(|observed| observed.because == ObservedBecause::Resource),
+        ),
         first: at,
         last: at,
         decision: decision.id,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use countersign_model::{Action, GroupId, ResourceId, SubjectKind};
+use countersign_model::{Action, GroupId, ResourceId, SubjectKind, Timestamp};
 use countersign_policy::ask::{Population, Situation, Wanted, each};
 
 use super::{AskError, Moment, RequestCondition, Tick, asker, is_within, wanted};
@@ -31,6 +31,8 @@ pub struct MatrixRow {
 pub struct AccessMatrix {
     pub action: Action,
     pub resources: Vec<ResourceId>,
+    /// Those that are in observe mode, and until when: there whoever asks is let through.
+    pub not_enforced: Vec<(ResourceId, Timestamp)>,
     pub rows: Vec<MatrixRow>,
     pub policy_set: String,
     pub generation: u64,
@@ -74,6 +76,13 @@ impl Administrator {
         Ok(AccessMatrix {
             action,
             resources: records.iter().map(|record| record.resource.id.clone()).collect(),
+            not_enforced: records
+                .iter()
+                .filter_map(|record| {
+                    let until = record.resource.observed_until(situation.circumstances.time.now)?;
+                    Some((record.resource.id.clone(), until))
+                })
+                .collect(),
             rows: of.iter().enumerate().map(row).collect(),
             policy_set: policies.hash().to_owned(),
             generation: moment.view.generation,

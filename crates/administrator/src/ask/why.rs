@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use countersign_ledger::ReadError;
 use countersign_model::{
-    Action, Circumstances, Decision, DecisionId, DenialCause, GroupId, Question, ResourceId, Source, Subject,
-    SubjectId, Timestamp,
+    Action, Circumstances, Decision, DecisionId, DenialCause, GroupId, Observed, ObservedBecause, Question, ResourceId,
+    Source, Subject, SubjectId, Timestamp,
 };
 use countersign_policy::ask::{Of, Proven, Situation, Sufficient};
-use countersign_policy::{PolicyInfo, Record, Slice};
+use countersign_policy::{Judged, PolicyInfo, Record, Slice};
 
 use super::{AskError, Conditions, Moment, RequestCondition, Tick, asker};
 use crate::Administrator;
@@ -27,6 +27,9 @@ pub struct Why {
     /// The recorded decision that was asked about, and when it was made.
     pub recorded: Option<(DecisionId, Timestamp)>,
     pub decision: Decision,
+    /// What would have been decided without observe mode, where that is something else. What is told of policies, facts and
+    /// changes is then about what policies say.
+    pub observed: Option<Observed>,
     /// Whether the policies that decided are those in force; otherwise `policies` has today's text.
     pub same_policies: bool,
     /// The policies that decided.
@@ -38,7 +41,7 @@ pub struct Why {
     pub turns: Vec<Reversal>,
     /// The weakest circumstances under which the subject is allowed it.
     pub suffices: Vec<Sufficient>,
-    pub caveats: Vec<&'static str>,
+    pub caveats: Vec<String>,
 }
 
 /// A fact that was read.
@@ -77,8 +80,8 @@ impl Administrator {
     pub fn why(&self, question: &Question) -> Result<Why, AskError> {
         let moment = Moment::of(self);
         let (subject, resource) = (moment.subject(&question.subject)?, moment.resource(&question.resource)?);
-        let decision = moment.decide(subject, resource, question);
-        Ok(self.taken_apart(&moment, question.clone(), decision, None, true))
+        let judged = moment.judge(subject, resource, question);
+        Ok(self.taken_apart(&moment, question.clone(), judged, None, true))
     }
 
     /// As it would have come out at that time. Reads files.
@@ -93,8 +96,8 @@ impl Administrator {
         let moment = Moment::at(self, Some(as_of), tick)?;
         let question = moment.question(asked, conditions, None, request)?;
         let (subject, resource) = (moment.subject(&question.subject)?, moment.resource(&question.resource)?);
-        let decision = moment.decide(subject, resource, &question);
-        Ok(self.taken_apart(&moment, question, decision, None, true))
+        let judged = moment.judge(subject, resource, &question);
+        Ok(self.taken_apart(&moment, question, judged, None, true))
     }
 
     /// A recorded decision. Reads files.
@@ -105,20 +108,27 @@ impl Administrator {
         let question = entry.question.question().ok_or(WhyError::NoResource(id))?;
         let moment = Moment::of(self);
         let same = entry.policy_set == moment.rules.policies.hash();
-        Ok(self.taken_apart(&moment, question, entry.decision, Some((id, at)), same))
+        let judged = Judged { decision: entry.decision, observed: entry.observed.map(|observed| *observed) };
+        Ok(self.taken_apart(&moment, question, judged, Some((id, at)), same))
     }
 
     fn taken_apart(
         &self,
         moment: &Moment,
         question: Question,
-        decision: Decision,
+        Judged { decision, observed }: Judged,
         recorded: Option<(DecisionId, Timestamp)>,
         same_policies: bool,
     ) -> Why {
-        let determining = &decision.reasons().determining;
+        let without = observed.as_ref().map(|observed| &observed.decision);
+        let both = [Some(&decision), without].into_iter().flatten();
+        let determining: BTreeSet<_> = both.flat_map(|it| &it.reasons().determining).map(|one| &one.id).collect();
         let policies = moment.rules.policies.policies().iter();
-        let policies = policies.filter(|info| determining.iter().any(|one| one.id == info.id)).cloned().collect();
+        let policies = policies.filter(|info| determining.contains(&info.id)).cloned().collect();
+        let said = match &observed {
+            Some(Observed { because: ObservedBecause::Resource, decision }) => decision,
+            _ => &decision,
+        };
         // Since a recorded decision, either may have gone.
         let known = moment.subject(&question.subject).ok().zip(moment.resource(&question.resource).ok());
         let (chains, turns, suffices) = match known {
@@ -138,7 +148,7 @@ impl Administrator {
             }
         };
         Why {
-            facts: moment.facts(&question, &decision),
+            facts: moment.facts(&question, said),
             chains,
             turns,
             suffices,
@@ -148,16 +158,26 @@ impl Administrator {
             caveats: moment.caveats(),
             question,
             decision,
+            observed,
         }
     }
 }
 
 impl Moment {
+    /// What policies say.
     pub(super) fn decide(&self, subject: &SubjectRecord, resource: &ResourceRecord, question: &Question) -> Decision {
         if !self.view.answers(subject) {
             return deny(DenialCause::SubjectDisabled);
         }
         self.decide_as(&subject.record, resource, question)
+    }
+
+    /// What counts: with the resource's observe mode.
+    fn judge(&self, subject: &SubjectRecord, resource: &ResourceRecord, question: &Question) -> Judged {
+        if !self.view.answers(subject) {
+            return Judged { decision: deny(DenialCause::SubjectDisabled), observed: None };
+        }
+        self.rules.policies.judge(&Slice { subject: &subject.record, resource: &resource.record }, question)
     }
 
     /// As if the subject's record were this one.

@@ -23,6 +23,8 @@ forbid (principal, action, resource) when { resource.tier != "public" }
 unless { context has authentication && context.authentication.age < 60 };
 @id("crew-only") @owner("test") @review_by("2030-01-01") @remedy("Join.")
 forbid (principal, action in Action::"write", resource) unless { principal in Group::"crew" };
+@id("watched") @owner("test") @review_by("2030-01-01") @remedy("Wait.") @mode("observe")
+forbid (principal, action, resource) when { context.risk > 20 };
 "#,
     r#"
 @id("everything-but-crown-jewels") @owner("test") @review_by("2030-01-01")
@@ -39,12 +41,19 @@ enum Step {
     Groups(bool, bool),
     CrewInStaff(bool),
     Tier(usize, usize),
+    /// In observe mode for so many minutes.
+    Observe(usize, u64),
     Risk(u8),
     Managed(bool),
     Active(bool),
     Publish(usize),
     Minutes(u64),
-    Ask { resource: usize, class: usize, closed: bool, keep: bool },
+    Ask {
+        resource: usize,
+        class: usize,
+        closed: bool,
+        keep: bool,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -55,6 +64,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (any::<bool>(), any::<bool>()).prop_map(|(staff, crew)| Step::Groups(staff, crew)),
         1 => any::<bool>().prop_map(Step::CrewInStaff),
         1 => (0..RESOURCES.len(), 0..Tier::ALL.len()).prop_map(|(resource, tier)| Step::Tier(resource, tier)),
+        1 => (0..RESOURCES.len(), 0_u64..40).prop_map(|(resource, minutes)| Step::Observe(resource, minutes)),
         1 => (0_u8..101).prop_map(Step::Risk),
         1 => any::<bool>().prop_map(Step::Managed),
         1 => any::<bool>().prop_map(Step::Active),
@@ -85,7 +95,7 @@ impl House {
         let decide = |set: &PolicySet| {
             let person = Record::subject(set.symbols(), &subject, &groups);
             let resource = Record::resource(set.symbols(), &resource);
-            Effect::of(&set.decide_by_reference(&Slice { subject: &person, resource: &resource }, &question))
+            Effect::of(&set.judge_by_reference(&Slice { subject: &person, resource: &resource }, &question).decision)
         };
         sets.iter().map(decide).collect()
     }
@@ -100,6 +110,11 @@ impl House {
             Step::CrewInStaff(is) => self.submit(crew_in(is)).await,
             Step::Tier(at, tier) => {
                 self.submit(SignalKind::ResourcePut { resource: resource(RESOURCES[at], Tier::ALL[tier]) }).await;
+            }
+            Step::Observe(at, minutes) => {
+                let until = self.administrator.now().plus(Duration::from_secs(60 * minutes));
+                let resource = Resource { observe_until: Some(until), ..resource(RESOURCES[at], Tier::High) };
+                self.submit(SignalKind::ResourcePut { resource }).await;
             }
             Step::Risk(risk) => {
                 self.submit(SignalKind::RiskChanged { subject: alice(), risk, reason: String::new() }).await;

@@ -114,6 +114,9 @@ pub struct PolicyTest {
     pub files: Vec<PathBuf>,
     #[arg(long, value_enum, default_value = "human", conflicts_with = "json")]
     pub format: TestFormat,
+    /// As if the policies in observe mode were enforced.
+    #[arg(long)]
+    pub as_enforced: bool,
     /// List every condition that no test made true, or false.
     #[arg(long)]
     pub coverage: bool,
@@ -138,6 +141,9 @@ pub enum TestFormat {
 pub struct PolicyProve {
     #[command(flatten)]
     pub policies: PolicyDirectory,
+    /// As if the policies in observe mode were enforced.
+    #[arg(long)]
+    pub as_enforced: bool,
     /// Guardrails, by id; without them, all of DIR/guardrails and the built-in one.
     #[arg(value_name = "GUARDRAIL")]
     pub guardrails: Vec<String>,
@@ -177,6 +183,9 @@ pub struct Proving {
 pub struct PolicyMatrix {
     #[command(flatten)]
     pub policies: PolicyDirectory,
+    /// As if the policies in observe mode were enforced.
+    #[arg(long)]
+    pub as_enforced: bool,
     /// The table; without it, DIR/matrix.txt.
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,

@@ -173,7 +173,13 @@ async fn what_can(control: &Control, options: WhatCan, terminal: &Terminal) -> a
     ];
     pairs.extend(stated(&options.circumstances)?);
     let found = pages(control, "/api/v1/ask/what-can", &pairs, most(&options.shown, terminal), terminal).await?;
-    let columns = [("resource", "/resource"), ("action", "/action"), ("way", "/way"), ("when", "/suffices")];
+    let columns = [
+        ("resource", "/resource"),
+        ("action", "/action"),
+        ("way", "/way"),
+        ("when", "/suffices"),
+        ("not enforced until", "/not_enforced_until"),
+    ];
     show(terminal, "actions that are possible", found, &options.shown, &columns)
 }
 
@@ -244,6 +250,7 @@ fn tell(why: &Value, terminal: &Terminal) {
         for told in ["policies", "facts"] {
             short.remove(told);
         }
+        short.insert("observed".to_owned(), why.get("observed").cloned().unwrap_or_default());
         for (name, pointer) in
             [("subject", "/subject"), ("action", "/action"), ("resource", "/resource"), ("at", "/recorded_at")]
         {
@@ -264,6 +271,9 @@ fn tell(why: &Value, terminal: &Terminal) {
             cell(policy, "/id"),
             cell(policy, "/owner")
         ));
+        if cell(policy, "/mode") == "observe" {
+            terminal.line(terminal.paint(Tone::Attention, "    in observe mode: it enforces nothing"));
+        }
         let source = policy.get("text").map(text).unwrap_or_default();
         for line in source.lines().filter(|line| !line.trim_start().starts_with('@')) {
             terminal.line(terminal.paint(Tone::Quiet, &format!("    {line}")));
@@ -323,6 +333,7 @@ async fn who_did(control: &Control, options: WhoDid, terminal: &Terminal) -> any
         ("resource", "/resource"),
         ("action", "/action"),
         ("times", "/count"),
+        ("not enforced", "/observed"),
         ("first", "/first"),
         ("last", "/last"),
         ("decision", "/decision"),

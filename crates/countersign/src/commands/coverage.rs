@@ -12,10 +12,15 @@ const HEADINGS: [&str; 5] = ["gap", "what", "action", "methods", "path"];
 
 pub(super) async fn coverage(control: &Control, options: &Coverage, terminal: &Terminal) -> anyhow::Result<()> {
     let coverage = control.get("/api/v1/coverage").await?;
-    let uncovered = ["/doors/found", "/subjects/found", "/devices/found"]
+    let counted = ["/doors/found", "/subjects/found", "/devices/found"]
         .into_iter()
         .filter_map(|pointer| coverage.pointer(pointer)?.as_u64())
         .sum::<u64>();
+    let observed = ["/observed_resources", "/observed_policies"]
+        .into_iter()
+        .filter_map(|pointer| Some(coverage.pointer(pointer)?.as_array()?.len() as u64))
+        .sum::<u64>();
+    let uncovered = counted + observed;
     if terminal.json {
         terminal.json(&coverage)?;
     } else if options.csv {
@@ -45,6 +50,12 @@ fn rows(coverage: &Value) -> Vec<[String; 5]> {
     }
     for (gap, pointer) in [("permitted nothing", "/subjects/items"), ("makes no difference", "/devices/items")] {
         rows.extend(items(coverage, pointer).map(|id| of_other(gap.to_owned(), cell(id, ""))));
+    }
+    for one in items(coverage, "/observed_resources") {
+        rows.push(of_other(format!("lets through until {}", cell(one, "/until")), cell(one, "/resource")));
+    }
+    for id in items(coverage, "/observed_policies") {
+        rows.push(of_other("enforces nothing".to_owned(), cell(id, "")));
     }
     for owner in items(coverage, "/ownerless") {
         let gap = format!("owner {} is nobody here", cell(owner, "/owner"));

@@ -9,9 +9,10 @@ use crate::command_line::{Decision, DecisionList, Explain};
 use crate::control::Control;
 use crate::terminal::{Table, Terminal, Tone};
 
-const COLUMNS: [(&str, &str); 7] = [
+const COLUMNS: [(&str, &str); 8] = [
     ("at", "/at"),
     ("effect", "/effect"),
+    ("if enforced", "/observed/effect"),
     ("subject", "/subject"),
     ("action", "/action"),
     ("resource", "/resource"),
@@ -21,7 +22,7 @@ const COLUMNS: [(&str, &str); 7] = [
 
 pub(super) async fn decision(control: &Control, command: Decision, terminal: &Terminal) -> anyhow::Result<()> {
     match command {
-        Decision::List(DecisionList { effect, subject, resource, limit }) => {
+        Decision::List(DecisionList { effect, subject, resource, observed, limit }) => {
             let text = |value: Option<String>| value;
             let path = format!(
                 "/api/v1/decisions{}",
@@ -29,6 +30,7 @@ pub(super) async fn decision(control: &Control, command: Decision, terminal: &Te
                     ("effect", text(effect)),
                     ("subject", subject.map(|s| s.to_string())),
                     ("resource", resource.map(|r| r.to_string())),
+                    ("observed", observed.then(|| "true".to_owned())),
                 ])
             );
             show(terminal, "decisions", &all(control, &path, usize::from(limit)).await?, &COLUMNS)
@@ -96,6 +98,7 @@ pub(super) fn explained(terminal: &Terminal, decision: &Value) {
                 .paint(Tone::Bad, &format!("fault       {}: {}", cell(&fault, "/policy/id"), cell(&fault, "/message"))),
         );
     }
+    observed(terminal, decision);
     let mut facts = Table::new("facts", &["fact", "value"]);
     for fact in each("facts") {
         facts.row([cell(&fact, "/name"), cell(&fact, "/value")]);
@@ -106,6 +109,23 @@ pub(super) fn explained(terminal: &Terminal, decision: &Value) {
     if decision.get("facts").is_some() {
         terminal.line("");
         terminal.table(&facts);
+    }
+}
+
+/// What would have been decided without observe mode.
+fn observed(terminal: &Terminal, decision: &Value) {
+    let Some(observed) = decision.get("observed").filter(|observed| !observed.is_null()) else { return };
+    let why = match cell(observed, "/because").as_str() {
+        "resource" => "the resource is in observe mode",
+        _ => "policies are in observe mode",
+    };
+    let policies = observed.get("policies").and_then(Value::as_array).into_iter().flatten();
+    let by: Vec<String> = policies.map(|policy| format!("{} {}", cell(policy, "/role"), cell(policy, "/id"))).collect();
+    let by = if by.is_empty() { "no policy permits it".to_owned() } else { by.join(", ") };
+    let line = format!("observed    {why}; enforced it would be {}: {by}", cell(observed, "/effect"));
+    terminal.line(terminal.paint(Tone::Attention, &line));
+    if let Some(remedy) = observed.get("remedy").filter(|remedy| !remedy.is_null()) {
+        terminal.line(format!("            then {}", remedy_words(remedy)));
     }
 }
 
@@ -143,8 +163,12 @@ async fn watch(control: &Control, terminal: &Terminal) -> anyhow::Result<()> {
                 terminal.line(item.to_string());
             } else if let Some(decision) = item.get("decision").filter(|decision| !decision.is_null()) {
                 let effect = cell(decision, "/effect");
+                let observed = match cell(decision, "/observed/effect").as_str() {
+                    "–" => String::new(),
+                    effect => terminal.paint(Tone::Attention, &format!("  (if enforced: {effect})")),
+                };
                 terminal.line(format!(
-                    "{}  {}  {}  {}  {}",
+                    "{}  {}  {}  {}  {}{observed}",
                     cell(decision, "/at"),
                     terminal.paint(Tone::of(&effect), &format!("{effect:9}")),
                     cell(decision, "/subject"),

@@ -1,12 +1,14 @@
 //! `subject`, `group`, `resource` and `apply`: what there is.
 
+use countersign_administrator::SystemClock;
+use countersign_model::{Clock as _, ResourceId, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::Mistaken;
 use super::answer::{all, cell, detail, done, encoded, show};
 use super::files::{self, Files};
 use super::policy::proofs;
-use crate::command_line::{Apply, Group, Resource, ResourceAdd, Subject, SubjectAdd};
+use crate::command_line::{Apply, Group, Resource, ResourceAdd, ResourceObserve, Subject, SubjectAdd};
 use crate::configuration::Inventory;
 use crate::control::{Control, Refused};
 use crate::terminal::{Terminal, Tone};
@@ -140,6 +142,7 @@ pub(super) async fn resource(control: &Control, command: Resource, terminal: &Te
                 ("found at", "/found_at"),
                 ("upstream", "/upstream/url"),
                 ("segment", "/segment"),
+                ("observe mode until", "/observe_until"),
                 ("source", "/source"),
             ];
             show(terminal, "resources", &resources, &columns)
@@ -162,11 +165,37 @@ pub(super) async fn resource(control: &Control, command: Resource, terminal: &Te
             }
             done(terminal, &answer, format!("{id} is protected, at {}", hosts.join(", ")))
         }
+        Resource::Observe(ResourceObserve { id, span, until }) => {
+            let until = match (until, span) {
+                (Some(until), _) => until,
+                (None, span) => SystemClock.now().plus(files::span(&span.unwrap_or_default())?),
+            };
+            let answer = observe(control, &id, Some(until)).await?;
+            let words = format!("{id} is not enforced until {until}: whoever asks is let through, and it is recorded");
+            done(terminal, &answer, words)
+        }
+        Resource::Enforce { id } => {
+            let answer = observe(control, &id, None).await?;
+            done(terminal, &answer, format!("{id} is enforced; what was only let through is ended"))
+        }
         Resource::Remove { id } => {
             let answer = control.delete(&format!("/api/v1/resources/{}", encoded(&id))).await?;
             done(terminal, &answer, format!("{id} is removed; every connection to it has ended"))
         }
     }
+}
+
+/// The resource as it is, but for its observe mode.
+async fn observe(control: &Control, id: &ResourceId, until: Option<Timestamp>) -> anyhow::Result<Value> {
+    let path = format!("/api/v1/resources/{}", encoded(id));
+    let mut resource = control.get(&path).await?;
+    if let Some(body) = resource.as_object_mut() {
+        for told in ["id", "kind", "source"] {
+            body.remove(told);
+        }
+        body.insert("observe_until".to_owned(), json!(until));
+    }
+    control.put(&path, &resource).await
 }
 
 /// Everything that is wrong is told at once, and before anything is sent; what only the server can know, by the server.
@@ -262,6 +291,7 @@ fn bundle(inventory: &Inventory) -> Map<String, Value> {
             let body = json!({
                 "display_name": r.display_name, "tier": r.tier, "segment": r.segment, "owner": r.owner,
                 "routes": r.routes, "upstream": upstream, "rules": r.rules, "entitled": r.entitled,
+                "observe_until": r.observe_until,
             });
             (r.id.to_string(), body)
         })

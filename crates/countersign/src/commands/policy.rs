@@ -59,10 +59,13 @@ pub(super) async fn policy(global: &Global, command: Policy, terminal: &Terminal
             let warnings: Vec<String> = set.warnings().iter().map(ToString::to_string).collect();
             if terminal.json {
                 return terminal
-                    .json(&json!({"policies": set.policies().len(), "hash": set.hash(), "warnings": warnings}));
+                    .json(&json!({"policies": set.policies().len(), "observed": set.observed().count(), "hash": set.hash(), "warnings": warnings}));
             }
             for warning in warnings {
                 terminal.note(format!("{} {warning}", terminal.paint(Tone::Attention, "warning:")));
+            }
+            for policy in set.observed() {
+                terminal.note(format!("note: {} is in observe mode: it enforces nothing", policy.id));
             }
             terminal.line(format!("no mistake in {} policies; set {}", set.policies().len(), set.hash()));
             Ok(())
@@ -87,6 +90,7 @@ pub(super) async fn policy(global: &Global, command: Policy, terminal: &Terminal
                 let columns = [
                     ("policy", "/id"),
                     ("role", "/role"),
+                    ("mode", "/mode"),
                     ("owner", "/owner"),
                     ("review by", "/review_by"),
                     ("file", "/file"),
@@ -102,6 +106,9 @@ pub(super) async fn policy(global: &Global, command: Policy, terminal: &Terminal
             terminal.line(
                 terminal.paint(Tone::Quiet, &format!("// {} line {}", cell(found, "/file"), cell(found, "/line"))),
             );
+            if cell(found, "/mode") == "observe" {
+                terminal.line(terminal.paint(Tone::Attention, "// in observe mode: it enforces nothing"));
+            }
             terminal.line(found.get("text").and_then(Value::as_str).unwrap_or_default());
             Ok(())
         }

@@ -17,7 +17,7 @@ use countersign_model::{
     NetworkCircumstances, PolicyId, PostureAspect, Resource, ResourceId, ResourceKind, SegmentId, Source, Subject,
     SubjectId, SubjectKind, SubjectState, Tier, TimeCircumstances, Timestamp, Upstream, ZoneName,
 };
-use countersign_policy::{Effect, Expectation, NEEDS, Trial};
+use countersign_policy::{Effect, Expectation, Mode, NEEDS, Trial};
 use toml_edit::Item;
 
 use super::mistake::{Mistake, Mistakes, nearest, position};
@@ -39,6 +39,8 @@ pub(crate) struct PolicyTest {
     pub(crate) file: PathBuf,
     /// From 1: the line that the test begins at.
     pub(crate) line: usize,
+    /// Whether what policies in observe mode would do is tested too.
+    pub(crate) mode: Mode,
     pub(crate) trial: Trial,
     pub(crate) expectation: Expectation,
 }
@@ -139,11 +141,11 @@ impl<'a> File<'a> {
         }
         for reader in readers {
             let line = position(text_of_file, reader.span.start).line;
-            if let Some((name, trial, expectation)) = file.test(reader) {
+            if let Some((name, mode, trial, expectation)) = file.test(reader) {
                 if !names.insert(name.value.clone()) {
                     file.wrong(name.span, format!("two tests are named {:?}", name.value), None);
                 }
-                tests.push(PolicyTest { name: name.value, file: path.to_owned(), line, trial, expectation });
+                tests.push(PolicyTest { name: name.value, file: path.to_owned(), line, mode, trial, expectation });
             }
         }
         root.finish();
@@ -226,7 +228,7 @@ impl<'a> File<'a> {
         }
     }
 
-    fn test(&self, r: Reader<'a>) -> Option<(Spanned<String>, Trial, Expectation)> {
+    fn test(&self, r: Reader<'a>) -> Option<(Spanned<String>, Mode, Trial, Expectation)> {
         let name = r.require("name", text);
         let subject = self.asker(&r);
         let resource = self.asked_for(&r);
@@ -264,6 +266,7 @@ impl<'a> File<'a> {
         });
         let exception = r.take("exception", parsed::<ExceptionId>);
         let exception = exception.map(|id| ExceptionCircumstances { id: id.value, expires });
+        let mode = r.take("mode", one_of(&Mode::ALL.map(|mode| (mode.name(), mode))));
         let expectation = self.expectation(&r);
         r.finish();
         let (known, described) = (subject?, resource?);
@@ -283,7 +286,7 @@ impl<'a> File<'a> {
                 http: Some(Arc::new(http)),
             },
         };
-        Some((name?, trial, expectation?))
+        Some((name?, mode.map_or(Mode::Enforce, |mode| mode.value), trial, expectation?))
     }
 
     /// A subject of the file, or one that the test describes by its groups.

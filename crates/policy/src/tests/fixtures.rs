@@ -86,7 +86,7 @@ impl Case {
             "plan and Authorizer differ: {question:?}"
         );
         let effect = policies.effect(&slice, question.action, question.session, &question.circumstances);
-        assert_eq!(effect, Effect::of(&decision), "{question:?}");
+        assert_eq!(effect, Effect::of(&policies.judge(&slice, &question).decision), "{question:?}");
         decision
     }
 }

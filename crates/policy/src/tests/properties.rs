@@ -164,7 +164,7 @@ pub(super) fn known_circumstances() -> impl Strategy<Value = Circumstances> {
     )
 }
 
-fn case() -> impl Strategy<Value = Case> {
+pub(super) fn case() -> impl Strategy<Value = Case> {
     let subject_id = prop::sample::select(&["human:h1", "human:h2", "service:h1", "agent:g", "anonymous"][..]);
     let entitled = (groups(), groups(), groups());
     let related = (any::<bool>(), any::<bool>(), prop::option::of(prop::sample::select(&["s1", "s2"][..])));
@@ -209,7 +209,7 @@ fn load(policies: &[String]) -> Result<PolicySet, TestCaseError> {
 }
 
 /// Few by default, since each case is a hundred decisions twice; `PROPTEST_CASES=8192` for a long run.
-fn config() -> ProptestConfig {
+pub(super) fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig { cases: default.cases.div_ceil(16), max_global_rejects: 100_000, ..default }
 }

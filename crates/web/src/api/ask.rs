@@ -11,8 +11,8 @@ use crate::error::{Fault, Problem};
 use crate::extract::Query;
 use crate::guard::Caller;
 use crate::wire::{
-    AccessMatrix, Coverage, DidQuery, Done, Holders, MatrixQuery, MatrixRow, Reaches, WhatCanQuery, WhoCanQuery, Why,
-    WhyQuery,
+    AccessMatrix, Coverage, DidQuery, Done, Holders, MatrixQuery, MatrixRow, ObservedResource, Reaches, WhatCanQuery,
+    WhoCanQuery, Why, WhyQuery,
 };
 
 /// How far back "who did" looks where nothing is said.
@@ -154,6 +154,11 @@ pub(crate) async fn matrix(
     Ok(axum::Json(AccessMatrix {
         action: matrix.action.to_string(),
         resources: matrix.resources,
+        not_enforced: matrix
+            .not_enforced
+            .into_iter()
+            .map(|(resource, until)| ObservedResource { resource, until })
+            .collect(),
         rows: matrix.rows.into_iter().map(row).collect(),
         next_groups,
         next_resources,

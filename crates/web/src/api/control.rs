@@ -39,6 +39,7 @@ pub(crate) async fn policies(State(site): State<Site>, _: Caller) -> axum::Json<
     let policy = |policy: &countersign_administrator::PolicyInfo| Policy {
         id: policy.id.clone(),
         role: role(policy.role).to_owned(),
+        mode: policy.mode.name().to_owned(),
         owner: policy.owner.clone(),
         review_by: policy.review_by,
         remedy: policy.remedy.clone(),

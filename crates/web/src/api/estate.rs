@@ -222,8 +222,8 @@ pub(crate) async fn resources(
     _: Caller,
     Query(query): Query<PageQuery>,
 ) -> Result<axum::Json<Page<Resource>>, Fault> {
-    let all = site.administrator().resources();
-    sorted(all, &query, |one| one.id.to_string(), |one| one.display_name.clone(), |one| Resource::from(one.as_ref()))
+    let (all, now) = (site.administrator().resources(), site.now());
+    sorted(all, &query, |one| one.id.to_string(), |one| one.display_name.clone(), |one| Resource::new(one, now))
 }
 
 /// One resource.
@@ -235,7 +235,7 @@ pub(crate) async fn resource(
     Path(id): Path<ResourceId>,
 ) -> Result<axum::Json<Resource>, Fault> {
     let resource = site.administrator().resource(&id).ok_or(Fault::Absent)?;
-    Ok(axum::Json(Resource::from(resource.as_ref())))
+    Ok(axum::Json(Resource::new(&resource, site.now())))
 }
 
 /// Puts a resource: makes it, or replaces it.

@@ -19,7 +19,7 @@ use crate::extract::{Json, Path, Query};
 use crate::guard::Caller;
 use crate::rows::DecisionRow;
 use crate::wire::{
-    Decision, DecisionQuery, Decisions, Explanation, Inclusion, LedgerStatus, Question, RecordedDecision, Status,
+    Decision, DecisionQuery, Decisions, Explained, Inclusion, LedgerStatus, Question, RecordedDecision, Status,
     StreamItem,
 };
 use crate::{Site, explain as ask};
@@ -104,12 +104,12 @@ pub(crate) async fn decision(
 
 /// What the policy engine would decide now. Nothing is opened, and nothing recorded but that you asked.
 #[utoipa::path(post, path = "/api/v1/explain", tag = "now", request_body = Question,
-    responses((status = 200, body = Explanation), (status = "default", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Explained), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn explain(
     State(site): State<Site>,
     _: Caller,
     Json(question): Json<Question>,
-) -> Result<axum::Json<Explanation>, Fault> {
+) -> Result<axum::Json<Explained>, Fault> {
     Ok(axum::Json(ask::answer(&site, question)?))
 }
 

@@ -8,7 +8,7 @@ use axum::response::Response;
 use countersign_administrator::{
     Coverage, DeviceCondition, Holder, MatrixRow, Members, Page, SignIn, Under, Way, WhoCan, Why,
 };
-use countersign_model::{Action, DecisionId, ResourceId, SubjectId, SubjectKind, Timestamp};
+use countersign_model::{Action, DecisionId, ObservedBecause, ResourceId, SubjectId, SubjectKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ROWS;
@@ -197,6 +197,8 @@ struct AccessPage {
 struct Column {
     id: ResourceId,
     name: String,
+    /// Whether whoever asks is let through.
+    observed: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -244,7 +246,11 @@ pub(super) async fn matrix(
     let columns: Vec<Column> = found
         .resources
         .iter()
-        .map(|id| Column { name: name(id).unwrap_or_else(|| id.to_string()), id: id.clone() })
+        .map(|id| Column {
+            name: name(id).unwrap_or_else(|| id.to_string()),
+            id: id.clone(),
+            observed: found.not_enforced.iter().any(|(observed, _)| observed == id),
+        })
         .collect();
     let rows = found.rows.iter().map(|row| Row::new(row, &columns, &form)).collect();
     let (paged, circumstances) = (said(&form.groups_after).or(said(&form.resources_after)), form.circumstances());
@@ -293,7 +299,7 @@ struct WhoPage {
     found: usize,
     considered: usize,
     rows: Vec<Person>,
-    caveats: Vec<&'static str>,
+    caveats: Vec<String>,
     /// Whether the circumstances are those of the form, or any.
     stated: bool,
     other: String,
@@ -421,6 +427,7 @@ impl From<Why> for Taken {
     fn from(why: Why) -> Self {
         use countersign_model::Decision;
         let (sign, sentence) = match &why.decision {
+            Decision::Allow(_) if let_through(&why) => (sign("good", "allowed"), "Let through: no policy is enforced."),
             Decision::Allow(_) => (sign("good", "allowed"), "A policy permits it and none forbids it."),
             Decision::Challenge(_) => {
                 (sign("warn", "challenged"), "Not yet: whoever asks can do something about it at once.")
@@ -445,6 +452,10 @@ impl From<Why> for Taken {
             why,
         }
     }
+}
+
+fn let_through(why: &Why) -> bool {
+    why.observed.as_ref().is_some_and(|observed| observed.because == ObservedBecause::Resource)
 }
 
 /// Where the page about a recorded decision leads.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use countersign_administrator::{Guardrail, InvitationView, KeyScope, NewKey, PolicySet, Proposal};
+use countersign_administrator::{Guardrail, InvitationView, KeyScope, Mode, NewKey, PolicySet, Proposal};
 use countersign_ledger::{Entry, EntryBody};
 use countersign_model::{
     ActionClass, GroupId, KeyId, PolicyId, ProofResult, Proofs, ResourceId, Shown, Source, Subject, SubjectId,
@@ -82,6 +82,7 @@ fn tried(set: &PolicySet) -> String {
 struct PolicyRow {
     id: PolicyId,
     role: &'static str,
+    mode: Mode,
     owner: String,
     review_by: String,
     overdue: bool,
@@ -97,6 +98,7 @@ fn policy_rows(site: &Site) -> Vec<PolicyRow> {
     let row = |policy: &countersign_administrator::PolicyInfo| PolicyRow {
         id: policy.id.clone(),
         role: super::now::role(policy.role),
+        mode: policy.mode,
         owner: policy.owner.clone(),
         review_by: policy.review_by.to_string().chars().take(10).collect(),
         overdue: policy.review_by <= now,

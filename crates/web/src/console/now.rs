@@ -9,7 +9,9 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use countersign_administrator::{Administrator, LeaseFilter, LeaseView, SessionFilter, SessionView};
 use countersign_ledger::InclusionProof;
-use countersign_model::{Decision, DecisionId, PolicyId, PolicyRole, SessionId, SubjectId, Timestamp};
+use countersign_model::{
+    Decision, DecisionId, FactRead, Observed, PolicyId, PolicyRole, SessionId, SubjectId, Timestamp,
+};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 
@@ -199,6 +201,23 @@ fn weak(administrator: &Administrator, now: Timestamp) -> Vec<Weak> {
         "/console/keys",
         sign("warn", "expiry"),
     );
+    let observed = administrator.resources().iter().filter(|one| one.observed_until(now).is_some()).count();
+    add(
+        observed,
+        "resource is in observe mode",
+        "resources are in observe mode",
+        "Whoever asks is let through. Enforce it when its policies are as they should be.",
+        "/console/coverage",
+        sign("bad", "not enforced"),
+    );
+    add(
+        policies.observed().count(),
+        "policy is in observe mode",
+        "policies are in observe mode",
+        "They enforce nothing. Look at what they would change, and take @mode away.",
+        "/console/decisions?effect=observed",
+        sign("warn", "not enforced"),
+    );
     let ownerless = administrator
         .resources()
         .into_iter()
@@ -213,6 +232,9 @@ fn weak(administrator: &Administrator, now: Timestamp) -> Vec<Weak> {
     );
     found
 }
+
+/// In place of an effect: whatever it was, observe mode made a difference.
+const OBSERVED: &str = "observed";
 
 /// Filters as a form sends them: empty means any.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
@@ -235,7 +257,7 @@ impl Filters {
             if text.is_empty() { Some(None) } else { text.trim().parse().ok().map(Some) }
         }
         let effect = match self.effect.as_str() {
-            "" => None,
+            "" | OBSERVED => None,
             "allow" => Some(Effect::Allow),
             "challenge" => Some(Effect::Challenge),
             "deny" => Some(Effect::Deny),
@@ -248,6 +270,7 @@ impl Filters {
             subject: given(&self.subject)?,
             resource: given(&self.resource)?,
             device: None,
+            observed: (self.effect == OBSERVED).then_some(true),
         })
     }
 
@@ -330,9 +353,20 @@ struct DecisionPage {
     row: DecisionRow,
     remedies: Vec<String>,
     policies: Vec<Determining>,
+    /// What would have been decided without observe mode.
+    observed: Option<Without>,
     /// Whether the set that decided is the one in force now.
     same_set: bool,
     proof: Option<Proof>,
+}
+
+/// The decision that was not enforced.
+struct Without {
+    sign: Sign,
+    because: &'static str,
+    remedies: Vec<String>,
+    policies: Vec<Determining>,
+    facts: Vec<FactRead>,
 }
 
 struct Determining {
@@ -375,13 +409,22 @@ pub(super) async fn decision(
     let (row, proof) = found.ok_or(Fault::Absent)?;
     let set = site.administrator().policies();
     let text = |id: &PolicyId| set.policies().iter().find(|policy| policy.id == *id).map(|policy| policy.text.clone());
-    let determining = row.entry.decision.reasons().determining.iter();
-    let policies =
-        determining.map(|one| Determining { id: one.id.clone(), role: role(one.role), text: text(&one.id) }).collect();
+    let determining = |decision: &Decision| -> Vec<Determining> {
+        let all = decision.reasons().determining.iter();
+        all.map(|one| Determining { id: one.id.clone(), role: role(one.role), text: text(&one.id) }).collect()
+    };
+    let without = |observed: &Observed| Without {
+        sign: crate::words::observed(observed),
+        because: crate::words::because(observed),
+        remedies: crate::rows::remedies(&observed.decision),
+        policies: determining(&observed.decision),
+        facts: observed.decision.reasons().facts.clone(),
+    };
     Ok(html(&DecisionPage {
         shell: Shell::new(&caller, "/console/decisions", site.now(), None),
         remedies: row.remedies(),
-        policies,
+        policies: determining(&row.entry.decision),
+        observed: row.entry.observed.as_deref().map(without),
         same_set: set.hash() == row.entry.policy_set,
         proof: proof.map(Proof::from),
         row,

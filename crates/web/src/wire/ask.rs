@@ -5,7 +5,7 @@ use countersign_model::{DecisionId, DeviceId, GroupId, PolicyId, ResourceId, Sub
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Explanation, Instant};
+use super::{Explanation, Instant, Observed};
 
 /// A question's own parameters, with those that state circumstances: every query string is one flat list.
 macro_rules! asked {
@@ -180,6 +180,9 @@ pub struct AboutAnswer {
     pub policy_set: String,
     /// Of the world.
     pub generation: u64,
+    /// Where it is about one resource that is in observe mode: until then whoever asks is let through.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub not_enforced_until: Option<Instant>,
     /// What the answer does not cover.
     pub caveats: Vec<String>,
     /// Of a past time: whose facts of then are not recorded, so that they are not in the answer.
@@ -203,6 +206,9 @@ pub struct Reach {
     pub action: String,
     /// The weakest circumstances that suffice, each by itself; empty where circumstances were stated.
     pub suffices: Vec<Suffices>,
+    /// Where the resource is in observe mode.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub not_enforced_until: Option<Instant>,
 }
 
 /// Circumstances that suffice: all of this together.
@@ -266,6 +272,9 @@ pub struct Why {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub recorded_at: Option<Instant>,
     pub decision: Explanation,
+    /// What would have been decided without observe mode, where that makes a difference; the rest is then about what policies
+    /// say.
+    pub observed: Option<Observed>,
     /// Whether the policies that decided are in force; otherwise `sources` has today's text.
     pub same_policies: bool,
     /// The policies that decided, as they are written.
@@ -286,6 +295,8 @@ pub struct PolicySource {
     #[schema(value_type = String)]
     pub id: PolicyId,
     pub role: String,
+    /// `enforce` or `observe`.
+    pub mode: String,
     pub owner: String,
     pub description: Option<String>,
     pub remedy: Option<String>,
@@ -342,6 +353,8 @@ pub struct Doing {
     pub resource: ResourceId,
     pub action: String,
     pub count: u64,
+    /// How many of them only observe mode of the resource let through.
+    pub observed: u64,
     #[schema(value_type = String, format = DateTime)]
     pub first: Instant,
     #[schema(value_type = String, format = DateTime)]
@@ -357,6 +370,8 @@ pub struct AccessMatrix {
     pub action: String,
     #[schema(value_type = Vec<String>)]
     pub resources: Vec<ResourceId>,
+    /// Those that are in observe mode: whoever asks is let through, and the numbers are what policies say.
+    pub not_enforced: Vec<ObservedResource>,
     pub rows: Vec<MatrixRow>,
     pub next_groups: Option<String>,
     pub next_resources: Option<String>,
@@ -388,6 +403,11 @@ pub struct Coverage {
     pub exceptional: Vec<Exceptional>,
     /// Policies whose owner is no subject and no group here.
     pub ownerless: Vec<Ownerless>,
+    /// Resources in observe mode: whoever asks is let through.
+    pub observed_resources: Vec<ObservedResource>,
+    /// Policies in observe mode: they enforce nothing.
+    #[schema(value_type = Vec<String>)]
+    pub observed_policies: Vec<PolicyId>,
     /// SHA-256 of the policies, in hex.
     pub policy_set: String,
     pub generation: u64,
@@ -436,6 +456,15 @@ pub struct Ownerless {
     pub policies: Vec<PolicyId>,
 }
 
+/// A resource in observe mode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ObservedResource {
+    #[schema(value_type = String)]
+    pub resource: ResourceId,
+    #[schema(value_type = String, format = DateTime)]
+    pub until: Instant,
+}
+
 impl From<administrator::Door> for Door {
     fn from(door: administrator::Door) -> Self {
         Self { resource: door.resource, action: door.action.to_string(), methods: door.methods, path: door.path }
@@ -468,7 +497,13 @@ impl From<administrator::Coverage> for Coverage {
                 .collect(),
             policy_set: coverage.policy_set,
             generation: coverage.generation,
-            caveats: coverage.caveats.into_iter().map(str::to_owned).collect(),
+            observed_resources: coverage
+                .observed_resources
+                .into_iter()
+                .map(|(resource, until)| ObservedResource { resource, until })
+                .collect(),
+            observed_policies: coverage.observed_policies,
+            caveats: coverage.caveats,
         }
     }
 }
@@ -480,7 +515,8 @@ impl<T> From<&administrator::Answer<T>> for AboutAnswer {
             considered: answer.considered as u64,
             policy_set: answer.policy_set.clone(),
             generation: answer.generation,
-            caveats: answer.caveats.iter().map(|caveat| (*caveat).to_owned()).collect(),
+            not_enforced_until: answer.not_enforced_until,
+            caveats: answer.caveats.clone(),
             unknown: answer.unknown.clone(),
         }
     }
@@ -543,6 +579,7 @@ impl From<administrator::Answer<administrator::Reach>> for Reaches {
             resource: reach.resource,
             display_name: reach.display_name,
             action: reach.action.to_string(),
+            not_enforced_until: reach.not_enforced_until,
         };
         Self { items: answer.items.into_iter().map(reach).collect(), next: answer.next, about }
     }
@@ -553,6 +590,7 @@ impl From<&administrator::PolicyInfo> for PolicySource {
         Self {
             id: info.id.clone(),
             role: crate::console::role(info.role).to_owned(),
+            mode: info.mode.name().to_owned(),
             owner: info.owner.clone(),
             description: info.description.clone(),
             remedy: info.remedy.clone(),
@@ -585,6 +623,7 @@ impl From<administrator::Why> for Why {
             recorded: why.recorded.map(|(id, _)| id),
             recorded_at: why.recorded.map(|(_, at)| at),
             decision: Explanation::from(&why.decision),
+            observed: why.observed.as_ref().map(Observed::from),
             same_policies: why.same_policies,
             sources: why.policies.iter().map(PolicySource::from).collect(),
             facts: why.facts.into_iter().map(fact).collect(),
@@ -595,7 +634,7 @@ impl From<administrator::Why> for Why {
                 .map(|turn| Turn { kind: turn.kind().to_owned(), words: turn.to_string() })
                 .collect(),
             suffices: why.suffices.iter().map(Suffices::from).collect(),
-            caveats: why.caveats.into_iter().map(str::to_owned).collect(),
+            caveats: why.caveats,
         }
     }
 }
@@ -607,6 +646,7 @@ impl From<administrator::Done> for Done {
             resource: doing.resource,
             action: doing.action.to_string(),
             count: doing.count,
+            observed: doing.observed,
             first: doing.first,
             last: doing.last,
             decision: doing.decision,

@@ -130,9 +130,25 @@ pub struct VerdictContext {
     pub reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<Remedy>,
+    /// What would have been decided without observe mode, where that makes a difference. `decision` is what counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<VerdictObserved>,
     /// Why this question could not be decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<VerdictError>,
+}
+
+/// A decision that was not enforced.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct VerdictObserved {
+    /// `resource`: it is in observe mode, and that alone let it through. `policies`: some are in observe mode.
+    pub because: String,
+    /// `allow`, `deny` or `challenge`.
+    pub effect: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<Remedy>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -72,6 +72,17 @@ pub struct Decision {
     /// The decision that this one takes the place of.
     #[schema(value_type = Option<String>)]
     pub supersedes: Option<DecisionId>,
+    /// What would have been decided without observe mode, where that made a difference.
+    pub observed: Option<Observed>,
+}
+
+/// A decision that was not enforced: as if every policy and the resource were.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Observed {
+    /// `resource`: it is in observe mode, and that alone let it through. `policies`: some are in observe mode.
+    pub because: String,
+    #[serde(flatten)]
+    pub decision: Explanation,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -215,6 +226,8 @@ pub struct DecisionQuery {
     pub resource: Option<ResourceId>,
     #[param(value_type = Option<String>)]
     pub device: Option<DeviceId>,
+    /// Only those in which observe mode made a difference, or only the others.
+    pub observed: Option<bool>,
 }
 
 /// A question to the policy engine, answered and not acted upon.
@@ -249,6 +262,15 @@ pub struct Explanation {
     pub faults: Vec<PolicyFault>,
     pub facts: Vec<FactRead>,
     pub remedy: Option<Remedy>,
+}
+
+/// What would be decided now, with observe mode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Explained {
+    #[serde(flatten)]
+    pub decision: Explanation,
+    /// What would be decided without observe mode, where that makes a difference.
+    pub observed: Option<Observed>,
 }
 
 /// One line of the stream: a decision in short, or something else that was recorded.
@@ -292,6 +314,7 @@ impl Decision {
             credential_kind: entry.credential_kind.clone(),
             lease: entry.lease,
             supersedes: entry.supersedes,
+            observed: entry.observed.as_deref().map(Observed::from),
         }
     }
 }
@@ -325,6 +348,12 @@ impl From<&model::Decision> for Explanation {
             facts: reasons.facts.iter().map(fact).collect(),
             remedy: remedy.map(Remedy::from),
         }
+    }
+}
+
+impl From<&model::Observed> for Observed {
+    fn from(observed: &model::Observed) -> Self {
+        Self { because: observed.because.name().to_owned(), decision: Explanation::from(&observed.decision) }
     }
 }
 

@@ -267,6 +267,8 @@ pub struct Policy {
     pub id: PolicyId,
     /// `permit` or `forbid`.
     pub role: String,
+    /// `enforce`, or `observe`: it enforces nothing.
+    pub mode: String,
     pub owner: String,
     /// The day on which it is due for review.
     #[schema(value_type = String, format = DateTime)]
@@ -486,8 +488,10 @@ impl From<Class> for model::ActionClass {
     }
 }
 
-impl From<&model::Resource> for Resource {
-    fn from(resource: &model::Resource) -> Self {
+impl Resource {
+    /// As it is at `now`: what observe mode was, is nobody's business any more.
+    pub(crate) fn new(resource: &model::Resource, now: Instant) -> Self {
+        let observe_until = resource.observed_until(now);
         let model::Resource {
             id,
             display_name,
@@ -500,7 +504,7 @@ impl From<&model::Resource> for Resource {
             upstream,
             rules,
             entitled,
-            observe_until,
+            observe_until: _,
         } = resource.clone();
         let upstream = match upstream {
             model::Upstream::Origin { url, ca, preserve_host } => Upstream::Origin(Origin { url, ca, preserve_host }),

@@ -15,6 +15,7 @@ use crate::terminal::Terminal;
 pub(super) fn matrix(global: &Global, options: &PolicyMatrix, terminal: &Terminal) -> anyhow::Result<()> {
     let directory = super::directory(global, &options.policies)?;
     let set = PolicySet::load(policies::read(&directory)?, &Arc::new(Symbols::default()))?;
+    let set = if options.as_enforced { set.as_enforced() } else { set };
     let matrix = Matrix::of(&set, &resources(global)?)?;
     let file = options.file.clone().unwrap_or_else(|| directory.join("matrix.txt"));
     let shown = file.display();

@@ -24,6 +24,7 @@ use crate::{policies, proofs};
 pub(super) fn prove(global: &Global, options: &PolicyProve, terminal: &Terminal) -> anyhow::Result<()> {
     let directory = super::directory(global, &options.policies)?;
     let set = PolicySet::load(policies::read(&directory)?, &Arc::new(Symbols::default()))?;
+    let set = if options.as_enforced { set.as_enforced() } else { set };
     let guardrails = chosen(&set, options)?;
     let others = proofs::others(&guardrails, &directory)?;
     let done = run(&set, &guardrails, &others, &options.proving, terminal)?;

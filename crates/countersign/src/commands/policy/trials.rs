@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use countersign_model::{Decision, PolicyId, PolicyRole};
-use countersign_policy::{Considered, Coverage, Effect, PolicyInfo, PolicySet, SourceFile, Symbols, need_name, remedy};
+use countersign_policy::{
+    Considered, Coverage, Effect, Mode, PolicyInfo, PolicySet, SourceFile, Symbols, need_name, remedy,
+};
 
 use super::forms;
 use crate::command_line::{Global, PolicyTest as Options, TestFormat};
@@ -57,7 +59,8 @@ impl Outcome {
         // what could have permitted it.
         let refused = Effect::of(&self.decision) != Effect::Allow;
         let nobody = self.decision.reasons().determining.is_empty();
-        for policy in &self.considered {
+        let counts = |policy: &&Considered| policy.mode == Mode::Enforce || self.test.mode == Mode::Observe;
+        for policy in self.considered.iter().filter(counts) {
             let (told, verb) = match (policy.role, policy.holds) {
                 (PolicyRole::Forbid, Some(true)) => (refused, "forbids it"),
                 (PolicyRole::Forbid, Some(false)) => (!refused, "does not forbid it"),
@@ -85,6 +88,7 @@ impl Outcome {
 pub(super) fn test(global: &Global, options: &Options, terminal: &Terminal) -> anyhow::Result<()> {
     let directory = super::directory(global, &options.policies)?;
     let set = PolicySet::load(policies::read(&directory)?, &Arc::new(Symbols::default()))?;
+    let set = if options.as_enforced { set.as_enforced() } else { set };
     let files = if options.files.is_empty() { test_files(&directory.join("tests"))? } else { options.files.clone() };
     let read = |path: PathBuf| -> anyhow::Result<SourceFile> {
         let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
@@ -121,7 +125,11 @@ pub(super) fn run(set: &PolicySet, tests: Vec<PolicyTest>) -> Run<'_> {
     let decided = |test: PolicyTest| {
         coverage.observe(&test.trial);
         let considered = test.trial.considered(set);
-        let (decision, unmet) = match test.trial.decide(set) {
+        let decided = match test.mode {
+            Mode::Enforce => test.trial.decide(set),
+            Mode::Observe => test.trial.decide_as_enforced(set),
+        };
+        let (decision, unmet) = match decided {
             Ok(decision) => {
                 let unmet = test.expectation.unmet(&decision);
                 (decision, unmet)
