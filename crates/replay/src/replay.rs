@@ -288,7 +288,7 @@ impl<L: Entries + Send + Sync> Work<'_, L> {
         let entry: DecisionEntry =
             serde_json::from_slice(asked.content).map_err(|error| unreadable(error.to_string()))?;
         let question = entry.question.question().ok_or_else(|| unreadable("it names no resource".to_owned()))?;
-        let decision = self.policies.decide(slice, &question);
+        let decision = self.policies.judge(slice, &question).decision;
         let change = Changed {
             index: asked.index,
             at,

@@ -170,12 +170,12 @@ pub(super) async fn resource(control: &Control, command: Resource, terminal: &Te
                 (Some(until), _) => until,
                 (None, span) => SystemClock.now().plus(files::span(&span.unwrap_or_default())?),
             };
-            let answer = observe(control, &id, Some(until)).await?;
+            let answer = observe(control, &id, Some(until), terminal).await?;
             let words = format!("{id} is not enforced until {until}: whoever asks is let through, and it is recorded");
             done(terminal, &answer, words)
         }
         Resource::Enforce { id } => {
-            let answer = observe(control, &id, None).await?;
+            let answer = observe(control, &id, None, terminal).await?;
             done(terminal, &answer, format!("{id} is enforced; what was only let through is ended"))
         }
         Resource::Remove { id } => {
@@ -186,14 +186,25 @@ pub(super) async fn resource(control: &Control, command: Resource, terminal: &Te
 }
 
 /// The resource as it is, but for its observe mode.
-async fn observe(control: &Control, id: &ResourceId, until: Option<Timestamp>) -> anyhow::Result<Value> {
+async fn observe(
+    control: &Control,
+    id: &ResourceId,
+    until: Option<Timestamp>,
+    terminal: &Terminal,
+) -> anyhow::Result<Value> {
     let path = format!("/api/v1/resources/{}", encoded(id));
     let mut resource = control.get(&path).await?;
+    let configured = cell(&resource, "/source") == "configuration";
     if let Some(body) = resource.as_object_mut() {
         for told in ["id", "kind", "source"] {
             body.remove(told);
         }
         body.insert("observe_until".to_owned(), json!(until));
+    }
+    if configured {
+        terminal.note(
+            "note: it comes from the configuration, which counts again when it is next read: say observe_until there",
+        );
     }
     control.put(&path, &resource).await
 }

@@ -166,6 +166,7 @@ async fn a_resource_is_added_changed_and_removed() {
         ("routes", "", "no route"),
         ("url", "ftp://x", "the upstream is"),
         ("segment", "nowhere", "its segment does not exist"),
+        ("observe", "1000", "Enforcement: choose one"),
     ];
     for (field, value, said) in mistakes {
         let page = post("/console/new-resource", with(&[(field, value)])).await;
@@ -199,6 +200,30 @@ async fn a_resource_is_added_changed_and_removed() {
     assert_eq!(stage.administrator.resource(&id).unwrap().tier, Tier::CrownJewel);
     assert!(stage.administrator.resource(&ResourceId::new("another").unwrap()).is_none(), "the identifier stays");
     assert_eq!(post("/console/resources/countersign-console/edit", with(&[])).await.status, StatusCode::NOT_FOUND);
+
+    // In observe mode, kept by the next change, and said; out of it by the plain form.
+    let until = || stage.administrator.resource(&id).unwrap().observe_until;
+    post("/console/resources/handbook/edit", with(&[("observe", "7")])).await;
+    let week = until().unwrap();
+    let days = |days: u64| stage.administrator.now().plus(std::time::Duration::from_secs(days * 24 * 3600));
+    assert!(days(6) < week && week <= days(7), "{week}");
+    let page = stage.get("console", Some(&alice), "/console/resources/handbook/edit").await;
+    assert!(page.body.contains("value=\"keep\" selected"), "{}", page.body);
+    post("/console/resources/handbook/edit", with(&[("observe", "keep"), ("tier", "standard")])).await;
+    assert_eq!(until(), Some(week));
+    for (path, said) in [
+        ("/console/resources", "observe mode</span>"),
+        ("/console/resources/handbook", "whoever asks is let through"),
+        ("/console/coverage", "lets through"),
+        ("/console/access/who?resource=handbook", "not enforced until"),
+        ("/console/access", "observe mode</span>"),
+        ("/console", "1 resource is in observe mode"),
+    ] {
+        let page = stage.get("console", Some(&alice), path).await;
+        assert!(page.status == StatusCode::OK && page.body.contains(said), "{path}: {}", page.body);
+    }
+    post("/console/resources/handbook/edit", with(&[])).await;
+    assert_eq!(until(), None);
 
     let gone = post("/console/resources/handbook/remove", String::new()).await;
     assert_eq!(gone.headers[header::LOCATION], "/console/resources?done=resource-removed");
