@@ -1,11 +1,11 @@
-//! Public exports that are not part of this repository: with `COUNTERSIGN_DATA` naming the folder that holds them, every
-//! file that this crate can read is read and counted against a count that shares no code with it. Without it there is
-//! nothing to read, and nothing is claimed.
+//! Holds the readers against public exports that are not part of this repository: every file is read and counted against a
+//! count that shares no code with them. `cargo run -p countersign-estate --example public_data -- FOLDER`, where the folder
+//! has `adsynth/*.jsonl` and `aws-iam/authz-details-example.json`, unpacked. It stops at the first difference.
 #![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test may stop, and say what it skipped"
+    reason = "a check may stop, and say what it skipped"
 )]
 
 use std::collections::BTreeMap;
@@ -18,9 +18,13 @@ use countersign_model::Timestamp;
 
 const AT: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
-fn data(path: &str) -> Option<Vec<u8>> {
-    let folder = PathBuf::from(std::env::var_os("COUNTERSIGN_DATA")?);
-    fs::read(folder.join(path)).ok()
+fn main() {
+    let folder = PathBuf::from(std::env::args_os().nth(1).expect("a folder"));
+    let data = |path: &str| fs::read(folder.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    for name in ["vul_10k", "secure_10k", "secure_100k"] {
+        generated_directory(name, &data(&format!("adsynth/{name}.jsonl")));
+    }
+    account_built_to_be_attacked(&data("aws-iam/authz-details-example.json"));
 }
 
 /// The inventory of one file, and how many rows of it were left out.
@@ -44,31 +48,25 @@ fn kinds(inventory: &Inventory) -> BTreeMap<Kind, usize> {
     kinds
 }
 
-/// Generated directories (ADSynth), unpacked from their `.zst`: counted line by line as text.
-#[test]
-fn generated_directories() {
-    for name in ["vul_10k", "secure_10k", "secure_100k"] {
-        let Some(bytes) = data(&format!("adsynth/{name}.jsonl")) else { continue };
-        let text = std::str::from_utf8(&bytes).expect("UTF-8");
-        let nodes = text.lines().filter(|line| line.contains(r#""type":"node""#)).count();
-        let relationships = text.lines().filter(|line| line.contains(r#""type":"relationship""#)).count();
-        let (inventory, skipped) = inventory(name, &bytes);
-        assert_eq!(inventory.nodes().len(), nodes, "{name}");
-        let computers = text.lines().filter(|line| line.contains(r#""type":"node""#) && line.contains(r#""Computer""#));
-        assert_eq!(kinds(&inventory).get(&Kind::Device), Some(&computers.count()), "{name}");
-        let edges = inventory.edges().len();
-        assert_eq!(edges as u64 + skipped, relationships as u64, "{name}");
-        let projection = inventory.project().expect("numbers suffice");
-        println!("{name}: {} nodes, {edges} edges, {} in the graph", nodes, projection.graph.edge_count());
-    }
+/// A generated directory (ADSynth), counted line by line as text.
+fn generated_directory(name: &str, bytes: &[u8]) {
+    let text = std::str::from_utf8(bytes).expect("UTF-8");
+    let nodes = text.lines().filter(|line| line.contains(r#""type":"node""#)).count();
+    let relationships = text.lines().filter(|line| line.contains(r#""type":"relationship""#)).count();
+    let (inventory, skipped) = inventory(name, bytes);
+    assert_eq!(inventory.nodes().len(), nodes, "{name}");
+    let computers = text.lines().filter(|line| line.contains(r#""type":"node""#) && line.contains(r#""Computer""#));
+    assert_eq!(kinds(&inventory).get(&Kind::Device), Some(&computers.count()), "{name}");
+    let edges = inventory.edges().len();
+    assert_eq!(edges as u64 + skipped, relationships as u64, "{name}");
+    let projection = inventory.project().expect("numbers suffice");
+    println!("{name}: {nodes} nodes, {edges} edges, {} in the graph", projection.graph.edge_count());
 }
 
 /// An account that was built to be attacked (from the examples of Cloudsplaining): its users are named for the way by
 /// which they raise their permissions, or for not having one (`fp`).
-#[test]
-fn an_account_built_to_be_attacked() {
-    let Some(bytes) = data("aws-iam/authz-details-example.json") else { return };
-    let (inventory, _) = inventory("authz-details-example.json", &bytes);
+fn account_built_to_be_attacked(bytes: &[u8]) {
+    let (inventory, _) = inventory("authz-details-example.json", bytes);
     let kinds = kinds(&inventory);
     assert_eq!((kinds.get(&Kind::Account), kinds.get(&Kind::Group)), (Some(&44), Some(&5)));
     let plain = [Relation::MemberOf, Relation::HasEntitlement];

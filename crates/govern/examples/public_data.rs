@@ -1,11 +1,11 @@
-//! Public directories that are not part of this repository: with `COUNTERSIGN_DATA` naming the folder that holds them
-//! (unpacked), the check is held against counts of their lines that share no code with it. Without it there is nothing to
-//! check, and nothing is claimed.
+//! Holds the health check against public directories that are not part of this repository, and against counts of their lines
+//! that share no code with it. `cargo run --release -p countersign-govern --example public_data -- FOLDER`, where the folder
+//! has `adsynth/*.jsonl`, unpacked. It stops at the first difference.
 #![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test may stop, and say what it counted"
+    reason = "a check may stop, and say what it counted"
 )]
 
 use std::fs;
@@ -19,11 +19,11 @@ use countersign_model::Timestamp;
 /// Among the stamps in the files: some are later.
 const AT: Timestamp = Timestamp::from_seconds(1_780_000_000);
 
-#[test]
-fn generated_directories() {
+fn main() {
+    let folder = PathBuf::from(std::env::args_os().nth(1).expect("a folder"));
     for name in ["vul_10k", "secure_100k"] {
-        let Some(folder) = std::env::var_os("COUNTERSIGN_DATA").map(PathBuf::from) else { return };
-        let Ok(text) = fs::read_to_string(folder.join(format!("adsynth/{name}.jsonl"))) else { continue };
+        let path = folder.join(format!("adsynth/{name}.jsonl"));
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let input = Input { name, bytes: text.as_bytes() };
         let batch = read(&[input], &Limits::default(), &mut Watch::new(&mut |_| ControlFlow::Continue(())));
         let mut inventory = Inventory::new();
