@@ -1,6 +1,6 @@
 //! What a change of facts takes the place of, as the changes that would bring it back. They are recorded before the
 //! change: so the world of any past instant is the world of today with everything since taken back, whatever became of
-//! each change after its record (docs/decisions/0012). Devices are not among them: nobody asks about their past.
+//! each change after its record (docs/decisions/0013). Devices are not among them: nobody asks about their past.
 
 use countersign_model::{GroupId, Signal, SignalKind, Subject};
 
