@@ -155,10 +155,14 @@ async fn greet(system: &System, configuration: &Configuration, up: &Up, terminal
     terminal.line(terminal.paint(Tone::Strong, "Countersign is up"));
     terminal.line(format!("  portal        {origin}  (my applications)"));
     terminal.line(format!("  console       {origin}/console"));
-    // The last of the gateway's listeners, if it is there at all.
-    if let (Some(_), Some(address)) = (configuration.listen.https, system.addresses().last()) {
+    // In this order: http, https, the other proxies'.
+    let https = usize::from(configuration.listen.http.is_some());
+    if let (Some(_), Some(address)) = (configuration.listen.https, system.addresses().get(https)) {
         let https = format!("https://{}:{}", configuration.control_host, address.port());
         terminal.line(format!("  https         {https}  (here devices prove themselves)"));
+    }
+    if let (Some(_), Some(address)) = (&configuration.bridge, system.addresses().last()) {
+        terminal.line(format!("  bridge        {address}  (here other proxies ask)"));
     }
     for resource in &configuration.inventory.resources {
         for route in &resource.routes {

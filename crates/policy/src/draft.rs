@@ -188,7 +188,8 @@ impl Draft {
         let head: String = head.into_iter().map(|(key, text)| format!("@{key}({})\n", quoted(text))).collect();
         let (effect, clause) = match self.role {
             PolicyRole::Permit => ("permit", "when"),
-            PolicyRole::Forbid => ("forbid", "unless"),
+            // Use fits applications, never Countersign's own ways in; said here, it can be proven of the policy alone.
+            PolicyRole::Forbid => ("forbid", "when { resource.kind == \"http\" }\nunless"),
         };
         if self.role == PolicyRole::Forbid {
             if !self.spared_groups.is_empty() {

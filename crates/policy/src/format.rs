@@ -7,6 +7,8 @@ use cedar_policy_core::parser::parse_policyset;
 use cedar_policy_formatter::{Config, policies_str_to_pretty};
 
 use crate::diagnostics::{Diagnostics, Severity, Source};
+use crate::load::nested_too_deep;
+use crate::room;
 
 const LINE_WIDTH: usize = 100;
 const INDENT: isize = 4;
@@ -14,6 +16,16 @@ const INDENT: isize = 4;
 /// The text of one file, formatted; every mistake where it cannot be read.
 pub fn format(path: &Path, text: &str) -> Result<String, Diagnostics> {
     let source = Source::new(path, text);
+    if let Some(at) = room::too_deep(text) {
+        return Err(Diagnostics { all: vec![nested_too_deep(&source, at)] });
+    }
+    room::with_room(|| format_measured(&source, text)).unwrap_or_else(|| {
+        let message = "there is no room to format this file";
+        Err(Diagnostics { all: vec![source.diagnostic(Severity::Error, message, None, None)] })
+    })
+}
+
+fn format_measured(source: &Source, text: &str) -> Result<String, Diagnostics> {
     if let Err(errors) = parse_policyset(text) {
         return Err(Diagnostics { all: errors.iter().map(|error| source.cedars(Severity::Error, error)).collect() });
     }

@@ -35,6 +35,7 @@ mod plan;
 mod records;
 mod reduce;
 mod remedy;
+mod room;
 mod set;
 mod symbols;
 mod trial;

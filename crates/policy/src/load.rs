@@ -19,6 +19,7 @@ use crate::diagnostics::{Diagnostic, Diagnostics, Severity, Source, SourceFile};
 use crate::facts::{Fact, ProductLayout};
 use crate::guardrail;
 use crate::plan::{Compiled, Number, Plan};
+use crate::room;
 use crate::set::{Effective, Mode, PolicyInfo, PolicySet};
 use crate::symbols::Symbols;
 
@@ -145,6 +146,27 @@ fn read_file(file: &SourceFile, policies: &mut Vec<Read>, found: &mut Vec<Diagno
 /// Whatever stands in one file, in its order.
 pub(crate) fn parse(file: &SourceFile, found: &mut Vec<Diagnostic>) -> Vec<Parsed> {
     let source = Source::new(&file.path, &file.text);
+    if let Some(mistake) = room::too_deep(&file.text).map(|at| nested_too_deep(&source, at)) {
+        found.push(mistake);
+        return Vec::new();
+    }
+    let parsed = room::with_room(|| {
+        let mut mistakes = Vec::new();
+        (parse_measured(file, &source, &mut mistakes), mistakes)
+    });
+    let Some((parsed, mistakes)) = parsed else {
+        found.push(source.diagnostic(Severity::Error, "there is no room to read this file", None, None));
+        return Vec::new();
+    };
+    found.extend(mistakes);
+    parsed
+}
+
+pub(crate) fn nested_too_deep(source: &Source, at: usize) -> Diagnostic {
+    source.diagnostic(Severity::Error, "this is nested too deep to be read", None, Some((at, 1)))
+}
+
+fn parse_measured(file: &SourceFile, source: &Source, found: &mut Vec<Diagnostic>) -> Vec<Parsed> {
     let set = match parse_policyset(&file.text) {
         Ok(set) => set,
         Err(errors) => {

@@ -16,4 +16,5 @@ mod golden;
 mod loading;
 mod observe;
 mod properties;
+mod room;
 mod starter;
