@@ -1,5 +1,5 @@
 //! Holds the health check against public directories that are not part of this repository, and against counts of their lines
-//! that share no code with it. `cargo run --release -p countersign-govern --example public_data -- FOLDER`, where the folder
+//! that share no code with it. `cargo run --release -p countersign-assess --example public_data -- FOLDER`, where the folder
 //! has `adsynth/*.jsonl`, unpacked. It stops at the first difference.
 #![expect(
     clippy::expect_used,
@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use countersign_estate::{Input, Inventory, Limits, Watch, read};
-use countersign_govern::{Checked, HealthCheck, Outcome, Parameters, View};
+use countersign_assess::{Checked, HealthCheck, Outcome, Parameters, View};
 use countersign_model::Timestamp;
 
 /// Among the stamps in the files: some are later.
