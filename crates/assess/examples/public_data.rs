@@ -12,8 +12,8 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use countersign_estate::{Input, Inventory, Limits, Watch, read};
 use countersign_assess::{Checked, HealthCheck, Outcome, Parameters, View};
+use countersign_estate::{Input, Inventory, Limits, Watch, read};
 use countersign_model::Timestamp;
 
 /// Among the stamps in the files: some are later.
