@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 //! What only the SQLite store can do wrong: files, modes, migrations, backups.
 
 use std::os::unix::fs::PermissionsExt;
