@@ -284,6 +284,7 @@ fn application<'v>(view: &'v View<'_>, entry: &'v Entry<'_>) -> Value<'v> {
                 System::Sharphound
                     | System::BloodhoundGraph
                     | System::ActiveDirectory
+                    | System::Ldap
                     | System::AwsIam
                     | System::Kubernetes
             )

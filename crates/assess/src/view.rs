@@ -448,7 +448,7 @@ fn relative(key: &str) -> Option<u32> {
 /// A primary group is no list of members: a file of users alone says nothing about nesting.
 fn tells_memberships(part: &Part) -> bool {
     match part.system {
-        System::Sharphound | System::ActiveDirectory => part.part.starts_with("groups"),
+        System::Sharphound | System::ActiveDirectory | System::Ldap => part.part.starts_with("groups"),
         _ => true,
     }
 }

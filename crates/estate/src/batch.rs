@@ -19,8 +19,10 @@ pub enum System {
     Sharphound,
     /// BloodHound-style nodes and edges of any origin.
     BloodhoundGraph,
-    /// LDIF of Active Directory.
+    /// Active Directory, as LDIF or asked while it runs.
     ActiveDirectory,
+    /// Other LDAP directories, likewise.
+    Ldap,
     AwsIam,
     Kubernetes,
     /// A table with a mapping of its own.
@@ -33,6 +35,7 @@ impl fmt::Display for System {
             Self::Sharphound => "sharphound",
             Self::BloodhoundGraph => "bloodhound-graph",
             Self::ActiveDirectory => "active-directory",
+            Self::Ldap => "ldap",
             Self::AwsIam => "aws-iam",
             Self::Kubernetes => "kubernetes",
             Self::Table => "table",

@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 /// What is read here, for whoever brought something else.
 pub(crate) const KNOWN: &str = "SharpHound collections (JSON, zip), BloodHound-style graphs (JSON lines, OpenGraph), \
-                                LDIF of Active Directory, account authorization details of AWS IAM, \
+                                LDIF of Active Directory and other LDAP, account authorization details of AWS IAM, \
                                 Kubernetes objects (JSON, YAML)";
 
 /// The kinds of file that are read.

@@ -1,11 +1,13 @@
 //! LDIF (RFC 2849) as `ldapsearch`, `ldifde` and `ldbsearch` write it: folded lines, comments, base64, many values. Content
 //! only: a file that asks for changes other than additions is refused, and an address in a value is never followed.
 //!
-//! What the entries mean is in `directory`, what their security descriptors mean in `descriptor`.
+//! What the entries of Active Directory mean is in `directory`, what their security descriptors mean in `descriptor`, and what
+//! those of other directories mean in `posix`.
 
 mod descriptor;
 mod directory;
 mod name;
+mod posix;
 
 use std::borrow::Cow;
 use std::str::Lines;

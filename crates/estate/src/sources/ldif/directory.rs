@@ -7,25 +7,31 @@ use std::collections::HashSet;
 use countersign_model::Timestamp;
 
 use super::descriptor;
-use super::name;
 use super::{Attribute, Entry};
+use super::{name, posix};
 use crate::batch::{Intake, System};
 use crate::fault::Cause;
 use crate::observation::{Attributes, Factor, Kind, Moment, Place, Relation, SignIn, SignInKind};
 use crate::sid;
 use crate::sources::bloodhound;
 
-type Failed = (Cause, Option<u64>);
+pub(super) type Failed = (Cause, Option<u64>);
 
 /// What the schema's own entries tell, if the file has them.
 #[derive(Default)]
 pub(super) struct Schema {
     /// Identifiers of the attributes that hold devices' passwords.
     local_passwords: Vec<String>,
+    /// The file is of Active Directory, which has classes of other directories too.
+    microsoft: bool,
 }
 
 impl Schema {
     pub(super) fn learn(&mut self, entry: &Entry<'_>) {
+        self.microsoft |= ["objectsid", "objectguid", "ntsecuritydescriptor"].iter().any(|name| entry.has(name))
+            || entry.all("objectclass").filter_map(Attribute::text).any(|class| {
+                matches!(class.to_ascii_lowercase().as_str(), "user" | "group" | "computer" | "domaindns")
+            });
         let holds_password = entry.all("ldapdisplayname").filter_map(Attribute::text).any(|name| {
             matches!(
                 name.to_ascii_lowercase().as_str(),
@@ -43,12 +49,21 @@ impl Schema {
 pub(super) struct Seen {
     /// Some account has `lastLogonTimestamp`: it was asked for, and whoever has none has never signed in.
     sign_in_asked: bool,
+    /// Some account says that it is locked: it was asked for, and whoever does not say so is not.
+    pub(super) lock_asked: bool,
     /// Accounts that have one which cannot be: of them nothing is known.
     unreadable: HashSet<u32>,
 }
 
 impl Seen {
     pub(super) fn finish(&self, intake: &mut Intake<'_, '_>, start: usize) {
+        if self.lock_asked {
+            for node in intake.nodes_since(start) {
+                let account = matches!(node.kind, Kind::Account | Kind::Service);
+                let Some(attributes) = node.attributes.as_mut().filter(|_| account) else { continue };
+                attributes.enabled = attributes.enabled.or(Some(true));
+            }
+        }
         if !self.sign_in_asked {
             return;
         }
@@ -118,6 +133,9 @@ pub(super) fn take(
     entry: &Entry<'_>,
 ) -> Result<(), Failed> {
     intake.record().map_err(|cause| (cause, None))?;
+    if !schema.microsoft && posix::is_of(entry) {
+        return posix::take(intake, seen, entry);
+    }
     let place = Place::Line(entry.line);
     let dn = name::canonical(&entry.dn);
     let domain = name::domain(&dn);
@@ -155,11 +173,11 @@ pub(super) fn take(
     Edges { intake, entry, own, part, domain: &domain }.all(schema, kind, &dn, own_domain.as_deref())
 }
 
-fn nowhere(cause: Cause) -> Failed {
+pub(super) fn nowhere(cause: Cause) -> Failed {
     (cause, None)
 }
 
-fn bad(what: &str) -> Cause {
+pub(super) fn bad(what: &str) -> Cause {
     Cause::malformed(format!("{what} that is none"))
 }
 
@@ -422,7 +440,7 @@ fn file_time(ticks: i64) -> Option<Moment> {
 }
 
 /// `20240131120000.0Z` (RFC 4517, 3.3.13); other precisions are not written by directories.
-fn generalized_time(text: &str) -> Option<Timestamp> {
+pub(super) fn generalized_time(text: &str) -> Option<Timestamp> {
     let digits = text.get(..14).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
     if !text.ends_with('Z') {
         return None;

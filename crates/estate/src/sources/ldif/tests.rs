@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may stop")]
 
 mod descriptors;
+mod posix;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
