@@ -105,7 +105,7 @@ table! {
         |_, entry| kind(entry.kind);
     Source "source" Text [] "the systems that it is in, such as active-directory"
         sources;
-    UsedBy "use" Text ["managed_password", "trust_account", "built_in", "service_principals"]
+    UsedBy "use" Text ["managed_password", "trust_account", "built_in", "service_principals", "has_service_principal"]
         "who uses the account as far as sources say: person, service, system (nobody's: trusts, krbtgt, built-in), undetermined, other"
         |_, entry| Value::Texts(vec![Cow::Borrowed(entry.usage.name())]);
     Account "account" Flag [] "an account of a person or programme; devices and keys are none"
@@ -114,7 +114,7 @@ table! {
         |_, entry| flag(entry.usage == Use::System);
     Krbtgt "krbtgt" Flag ["built_in"] "the account that Kerberos encrypts tickets with, or that of a read-only controller"
         |_, entry| flag(entry.is_krbtgt());
-    IsService "is-service" Flag ["managed_password", "service_principals"] "a programme uses it"
+    IsService "is-service" Flag ["managed_password", "service_principals", "has_service_principal"] "a programme uses it"
         is_service;
     Application "application" Flag [] "a resource that people sign in to; what directories keep for themselves is none"
         application;
@@ -198,12 +198,14 @@ table! {
             0 if !view.sessions_known(entry) => Value::Unknown("sessions were not collected"),
             devices => Value::Number(devices as u64),
         };
-    ServicePrincipals "service-principals" Number ["service_principals"] "service principal names on it"
-        |view, entry| match entry.attributes.service_principals.len() {
-            0 if !view.exported(entry, "service_principals") => {
+    ServicePrincipals "service-principals" Number ["service_principals", "has_service_principal"]
+        "service principal names on it; 1 if the source says only that there are any"
+        |view, entry| match (entry.attributes.service_principals.len(), entry.attributes.has_service_principal) {
+            (0, Some(any)) => Value::Number(u64::from(any)),
+            (0, None) if !view.exported(entry, "service_principals") => {
                 Value::Unknown("no account of the export has a service principal name: they may not have been asked for")
             }
-            names => Value::Number(names as u64),
+            (names, _) => Value::Number(names as u64),
         };
     WithoutPreauthentication "without-preauthentication" Flag ["without_preauthentication"] "Kerberos gives out what its password encrypts to anybody"
         |_, entry| said(entry.attributes.without_preauthentication, "the source does not say whether it pre-authenticates");

@@ -147,7 +147,7 @@ pub struct Finding {
 #[serde(rename_all = "kebab-case")]
 pub struct Checked {
     pub id: &'static str,
-    pub title: &'static str,
+    pub title: String,
     pub meaning: String,
     pub severity: Severity,
     pub requirement: &'static str,
@@ -320,7 +320,7 @@ impl HealthCheck {
         let percent = |part: u64| part as f64 * 100.0 / population as f64;
         Checked {
             id: indicator.id,
-            title: indicator.title,
+            title: self.parameters.fill(indicator.title),
             meaning: self.parameters.fill(indicator.meaning),
             severity: indicator.severity,
             requirement: indicator.requirement,

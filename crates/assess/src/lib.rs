@@ -7,6 +7,7 @@
 mod field;
 mod filter;
 mod health;
+mod radius;
 mod truth;
 mod view;
 mod when;
@@ -16,6 +17,10 @@ pub use filter::{Filter, FilterError};
 pub use health::{
     Allowed, Checked, Finding, Health, HealthCheck, Imported, Indicator, IndicatorFault, NotAssessed, Outcome,
     Parameters, Severity, Share, indicators,
+};
+pub use radius::{
+    ChangedRadius, Choke, Cited, Exercised, Exposed, Figures, Layers, Named, NamedEdge, NamedNode, NamedPath,
+    NamedStep, NoEdge, NoNode, OneRadius, RadiusSummary, RemovalStep, Spread, Ways, WhatIf, Worst,
 };
 pub use truth::Truth;
 pub use view::{Evidence, View};

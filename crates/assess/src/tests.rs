@@ -11,6 +11,7 @@
 mod chain;
 mod documented;
 mod query;
+mod radius;
 mod sums;
 mod table;
 mod traps;

@@ -435,6 +435,7 @@ fn usage(entry: &Entry<'_>) -> Use {
             Use::System
         }
         // A programme offers a service under it.
+        Kind::Account if attributes.has_service_principal == Some(true) => Use::Service,
         Kind::Account if !attributes.service_principals.is_empty() => Use::Service,
         Kind::Account => Use::Undetermined,
         _ => Use::Other,

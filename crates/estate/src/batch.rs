@@ -69,7 +69,7 @@ pub struct FileRead {
 }
 
 /// Something that was not taken, and why.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Skipped {
     pub reason: String,
     pub count: u64,

@@ -123,6 +123,9 @@ impl Edge {
 pub struct Import {
     pub at: Timestamp,
     pub files: Vec<FileRead>,
+    /// What was not taken of them, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Skipped>,
 }
 
 /// What a person decided about a proposed link.

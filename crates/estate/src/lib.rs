@@ -31,7 +31,7 @@ pub use limits::{Limits, Progress, Watch};
 pub use link::{Basis, Link, Proposal, Reason};
 pub use observation::{Attributes, EdgeSeen, Factor, Kind, Moment, NodeSeen, Place, Relation, SignIn, SignInKind};
 pub use project::{Because, Projection};
-pub use read::{Input, read};
+pub use read::{Input, is_known, read};
 
 #[cfg(test)]
 mod tests;

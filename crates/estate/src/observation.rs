@@ -319,6 +319,8 @@ attributes! {
     without_preauthentication: Option<bool>,
     /// Its password can be attacked offline by every account of the domain (Kerberoasting).
     service_principals: Vec<Box<str>>,
+    /// The source says whether there are any, and need not say which.
+    has_service_principal: Option<bool>,
     unconstrained_delegation: Option<bool>,
     protocol_transition: Option<bool>,
     not_delegated: Option<bool>,

@@ -18,6 +18,12 @@ pub struct Input<'a> {
     pub bytes: &'a [u8],
 }
 
+/// Whether these bytes are an archive, or a text of a kind that is read here.
+pub fn is_known(bytes: &[u8]) -> bool {
+    let text = || text::utf8(bytes, usize::MAX).ok().and_then(|text| detect(&text));
+    archive::is_archive(bytes) || text().is_some()
+}
+
 /// Reads all files of one import.
 ///
 /// # Errors

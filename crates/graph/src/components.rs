@@ -2,7 +2,7 @@
 //! algorithm with a stack of its own: the depth of a graph is its author's choice, the depth of ours is not.
 #![expect(clippy::indexing_slicing, reason = "vertices and components are numbered here")]
 
-use crate::routes::Rows;
+use crate::routes::{Routes, Rows};
 
 const UNSEEN: u32 = u32::MAX;
 
@@ -52,6 +52,28 @@ impl Components {
             }
         }
         Self { of: self.of.iter().map(|&component| turned(component)).collect(), offsets, successors }
+    }
+}
+
+/// Nodes that all reach one another, counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Together {
+    /// Components, those of one node among them.
+    pub count: u64,
+    /// Nodes of the largest.
+    pub largest: u64,
+}
+
+impl Routes<'_> {
+    /// How much of the graph is knotted together.
+    pub fn components(&self) -> Together {
+        let components = Components::new(&self.forward);
+        let mut sizes = vec![0_u64; components.count()];
+        for node in self.here() {
+            sizes[components.of[self.acting(node) as usize] as usize] += 1;
+        }
+        sizes.retain(|size| *size > 0);
+        Together { count: sizes.len() as u64, largest: sizes.into_iter().max().unwrap_or(0) }
     }
 }
 

@@ -24,6 +24,7 @@ mod what_if;
 pub use builder::{BuildError, Builder};
 pub use choke::{ChokeNode, ChokePoints, ChokeStep, Gain};
 pub use compare::Comparison;
+pub use components::Together;
 pub use graph::{Edge, EdgeId, Evidence, Graph, Node, NodeId};
 pub use kind::{Direction, EdgeKind, Effect, Meaning, NodeKind, Technique};
 pub use layer::{Enforceable, Exercise, Layer};

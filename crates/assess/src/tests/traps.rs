@@ -112,6 +112,13 @@ fn what_an_export_says_of_devices_is_no_word_on_accounts() {
 }
 
 #[test]
+fn that_there_are_service_principals_may_be_all_that_is_said() {
+    let estate = |has: bool| account(json!({"enabled": true, "has_service_principal": has}));
+    assert_eq!(found(&health(&estate(true).inventory(), imported()), "kerberoastable"), ["x"]);
+    assert_eq!(one(&health(&estate(false).inventory(), imported()), "kerberoastable").passed, 1);
+}
+
+#[test]
 fn a_controller_needs_its_delegation_and_is_known_by_its_group() {
     let device = |group: Option<&str>| {
         let estate =

@@ -67,11 +67,13 @@ impl Inventory {
         changes.contradictions.sort();
         let mut files = batch.files.clone();
         files.sort();
-        let import = Import { at, files };
+        let mut skipped = batch.skipped();
+        skipped.sort();
+        let import = Import { at, files, skipped: skipped.clone() };
         if let Err(place) = self.imports.binary_search(&import) {
             self.imports.insert(place, import);
         }
-        Ok(Report { changes, skipped: batch.skipped() })
+        Ok(Report { changes, skipped })
     }
 }
 

@@ -50,71 +50,96 @@ fn about(what: &str) -> Option<(&'static &'static str, Kind)> {
     })
 }
 
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Record {
-    object_identifier: String,
-    #[serde(default)]
-    properties: Properties,
-    #[serde(default)]
-    aces: Many<Ace>,
-    #[serde(default, rename = "PrimaryGroupSID", alias = "PrimaryGroupSid")]
-    primary_group: Option<String>,
-    #[serde(default)]
-    allowed_to_delegate: Many<Target>,
-    #[serde(default)]
-    allowed_to_act: Many<Target>,
-    #[serde(default, rename = "HasSIDHistory")]
-    sid_history: Many<Target>,
-    #[serde(default, rename = "DumpSMSAPassword")]
-    dump_managed: Many<Target>,
-    #[serde(default, rename = "SPNTargets")]
-    services: Many<ServiceTarget>,
-    #[serde(default)]
-    sessions: Many<Session>,
-    #[serde(default)]
-    privileged_sessions: Many<Session>,
-    #[serde(default)]
-    registry_sessions: Many<Session>,
-    #[serde(default)]
-    local_groups: Many<LocalGroup>,
-    #[serde(default)]
-    local_admins: Many<Target>,
-    #[serde(default)]
-    remote_desktop_users: Many<Target>,
-    #[serde(default)]
-    dcom_users: Many<Target>,
-    #[serde(default, rename = "PSRemoteUsers")]
-    remote_powershell: Many<Target>,
-    #[serde(default)]
-    members: Many<Target>,
-    #[serde(default)]
-    child_objects: Many<Target>,
-    /// Version 3.
-    #[serde(default)]
-    users: Many<Target>,
-    #[serde(default)]
-    computers: Many<Target>,
-    #[serde(default)]
-    child_ous: Many<Target>,
-    #[serde(default)]
-    links: Many<Link>,
-    #[serde(default)]
-    trusts: Many<Trust>,
-    #[serde(default)]
-    contained_by: Option<Target>,
-    #[serde(default)]
-    is_deleted: bool,
-    #[serde(default, rename = "IsDC")]
-    is_controller: Option<bool>,
-    #[serde(default)]
-    unconstrained_delegation: Option<bool>,
-    #[serde(default, rename = "CASecurity")]
-    authority_security: Option<AuthoritySecurity>,
-    #[serde(default)]
-    hosting_computer: Option<String>,
-    #[serde(default, rename = "GPOChanges")]
-    policy_changes: Option<PolicyChanges>,
+/// A record that says whom a device lets in, and with which rights: the device's own, or that of a policy for each device that it
+/// applies to. Flattening one struct into both would keep whatever else a hostile record holds in memory.
+macro_rules! admitting {
+    ($(#[$meta:meta])* struct $name:ident { $($field:tt)* }) => {
+        $(#[$meta])*
+        struct $name {
+            $($field)*
+            #[serde(default)]
+            local_admins: Many<Target>,
+            #[serde(default)]
+            remote_desktop_users: Many<Target>,
+            #[serde(default)]
+            dcom_users: Many<Target>,
+            #[serde(default, rename = "PSRemoteUsers")]
+            remote_powershell: Many<Target>,
+        }
+
+        impl $name {
+            fn admitted(&mut self) -> [(&'static str, Many<Target>, Relation); 4] {
+                use std::mem::take;
+                [
+                    ("LocalAdmins", take(&mut self.local_admins), Relation::Administers),
+                    ("RemoteDesktopUsers", take(&mut self.remote_desktop_users), Relation::RemoteDesktop),
+                    ("DcomUsers", take(&mut self.dcom_users), Relation::RemoteDcom),
+                    ("PSRemoteUsers", take(&mut self.remote_powershell), Relation::RemotePowerShell),
+                ]
+            }
+        }
+    };
+}
+
+admitting! {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Record {
+        object_identifier: String,
+        #[serde(default)]
+        properties: Properties,
+        #[serde(default)]
+        aces: Many<Ace>,
+        #[serde(default, rename = "PrimaryGroupSID", alias = "PrimaryGroupSid")]
+        primary_group: Option<String>,
+        #[serde(default)]
+        allowed_to_delegate: Many<Target>,
+        #[serde(default)]
+        allowed_to_act: Many<Target>,
+        #[serde(default, rename = "HasSIDHistory")]
+        sid_history: Many<Target>,
+        #[serde(default, rename = "DumpSMSAPassword")]
+        dump_managed: Many<Target>,
+        #[serde(default, rename = "SPNTargets")]
+        services: Many<ServiceTarget>,
+        #[serde(default)]
+        sessions: Many<Session>,
+        #[serde(default)]
+        privileged_sessions: Many<Session>,
+        #[serde(default)]
+        registry_sessions: Many<Session>,
+        #[serde(default)]
+        local_groups: Many<LocalGroup>,
+        #[serde(default)]
+        members: Many<Target>,
+        #[serde(default)]
+        child_objects: Many<Target>,
+        /// Version 3.
+        #[serde(default)]
+        users: Many<Target>,
+        #[serde(default)]
+        computers: Many<Target>,
+        #[serde(default)]
+        child_ous: Many<Target>,
+        #[serde(default)]
+        links: Many<Link>,
+        #[serde(default)]
+        trusts: Many<Trust>,
+        #[serde(default)]
+        contained_by: Option<Target>,
+        #[serde(default)]
+        is_deleted: bool,
+        #[serde(default, rename = "IsDC")]
+        is_controller: Option<bool>,
+        #[serde(default)]
+        unconstrained_delegation: Option<bool>,
+        #[serde(default, rename = "CASecurity")]
+        authority_security: Option<AuthoritySecurity>,
+        #[serde(default)]
+        hosting_computer: Option<String>,
+        #[serde(default, rename = "GPOChanges")]
+        policy_changes: Option<PolicyChanges>,
+    }
 }
 
 #[derive(serde::Deserialize)]
@@ -186,19 +211,13 @@ struct AuthoritySecurity {
     data: Many<Ace>,
 }
 
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct PolicyChanges {
-    #[serde(default)]
-    local_admins: Many<Target>,
-    #[serde(default)]
-    remote_desktop_users: Many<Target>,
-    #[serde(default)]
-    dcom_users: Many<Target>,
-    #[serde(default, rename = "PSRemoteUsers")]
-    remote_powershell: Many<Target>,
-    #[serde(default)]
-    affected_computers: Many<Target>,
+admitting! {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct PolicyChanges {
+        #[serde(default)]
+        affected_computers: Many<Target>,
+    }
 }
 
 /// A list, or `null`, or (since version 4) an object that says whether the list could be collected.
@@ -388,8 +407,9 @@ impl Edges<'_, '_, '_> {
         Ok(())
     }
 
-    fn all(&mut self, record: Record) -> Result<(), Cause> {
+    fn all(&mut self, mut record: Record) -> Result<(), Cause> {
         use Relation as R;
+        let admitted = record.admitted();
         if let Some(group) = record.primary_group {
             let group = self.end(&group)?;
             self.intake.edge(self.part, self.own, R::MemberOf, group, self.place.field("PrimaryGroupSID", None));
@@ -397,6 +417,9 @@ impl Edges<'_, '_, '_> {
         if let Some(Target(container)) = record.contained_by {
             let container = self.end(&container)?;
             self.intake.edge(self.part, container, R::Contains, self.own, self.place.field("ContainedBy", None));
+        }
+        for (field, list, relation) in admitted {
+            self.each(field, list, relation, false)?;
         }
         self.each("Members", record.members, R::MemberOf, false)?;
         self.each("ChildObjects", record.child_objects, R::Contains, true)?;
@@ -407,10 +430,6 @@ impl Edges<'_, '_, '_> {
         self.each("AllowedToAct", record.allowed_to_act, R::ActsOnBehalf, false)?;
         self.each("HasSIDHistory", record.sid_history, R::HasSidHistory, true)?;
         self.each("DumpSMSAPassword", record.dump_managed, R::ReadManagedPassword, true)?;
-        self.each("LocalAdmins", record.local_admins, R::Administers, false)?;
-        self.each("RemoteDesktopUsers", record.remote_desktop_users, R::RemoteDesktop, false)?;
-        self.each("DcomUsers", record.dcom_users, R::RemoteDcom, false)?;
-        self.each("PSRemoteUsers", record.remote_powershell, R::RemotePowerShell, false)?;
         for (field, sessions) in [
             ("Sessions", record.sessions),
             ("PrivilegedSessions", record.privileged_sessions),
@@ -489,15 +508,11 @@ impl Edges<'_, '_, '_> {
     }
 
     /// Settings that a policy makes on each device that it applies to.
-    fn policy_changes(&mut self, changes: PolicyChanges) -> Result<(), Cause> {
+    fn policy_changes(&mut self, mut changes: PolicyChanges) -> Result<(), Cause> {
         let place = self.place.field("GPOChanges", None);
+        let admitted = changes.admitted();
         let devices = changes.affected_computers.values;
-        for (members, relation) in [
-            (changes.local_admins, Relation::Administers),
-            (changes.remote_desktop_users, Relation::RemoteDesktop),
-            (changes.dcom_users, Relation::RemoteDcom),
-            (changes.remote_powershell, Relation::RemotePowerShell),
-        ] {
+        for (_, members, relation) in admitted {
             for Target(member) in &members.values {
                 let member = self.end(member)?;
                 for Target(device) in &devices {

@@ -118,7 +118,7 @@ fn a_trust_is_one_edge_for_each_direction() {
 }
 
 const LINES: &str = r#"{"type":"relationship","id":"r0","properties":{"isacl":false},"start":{"id":"1","labels":["Base"]},"end":{"id":"2","labels":["Base"]},"label":"MemberOf"}
-{"id":"1","labels":["Base","Group","User"],"properties":{"domain":"CORP.EXAMPLE","name":"ANA@CORP.EXAMPLE","objectid":"S-1-5-21-1-2-3-1101","enabled":[false],"serviceprincipalnames":"","displayname":"null","lastlogon":-1},"type":"node"}
+{"id":"1","labels":["Base","Group","User"],"properties":{"domain":"CORP.EXAMPLE","name":"ANA@CORP.EXAMPLE","objectid":"S-1-5-21-1-2-3-1101","enabled":[false],"serviceprincipalnames":"","hasspn":true,"displayname":"null","lastlogon":-1},"type":"node"}
 {"id":"2","labels":["Base","Group"],"properties":{"domain":"CORP.EXAMPLE","name":"ADMINISTRATORS@CORP.EXAMPLE","objectid":"CORP.EXAMPLE-S-1-5-32-544"},"type":"node"}
 {"type":"relationship","id":"r1","start":{"id":"1"},"end":{"id":"99"},"label":"AdminTo"}
 {"type":"relationship","id":"r2","start":{"id":"1"},"end":{"id":"2"},"label":"RemoteInteractiveLogonRight"}
@@ -134,6 +134,7 @@ fn lines_of_nodes_and_edges_are_read_in_any_order() {
     assert_eq!(ana.kind(), Kind::Account);
     assert_eq!(ana.attributes().enabled, Some(false));
     assert_eq!(ana.attributes().display_name, None);
+    assert_eq!(ana.attributes().has_service_principal, Some(true));
     assert_eq!(
         reasons(&report),
         [
