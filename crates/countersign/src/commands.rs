@@ -8,10 +8,10 @@ mod break_in;
 mod coverage;
 mod decision;
 mod device;
-mod estate;
 mod files;
 mod ledger;
 pub(crate) mod lock_out;
+mod organisation;
 mod policy;
 mod records;
 
@@ -116,12 +116,12 @@ async fn dispatch(line: CommandLine, terminal: &Terminal) -> anyhow::Result<()> 
         Command::Demo(options) => demo::demo(&options, terminal).await,
         Command::Check(options) => files::check(&global, &options, terminal),
         Command::Init(options) => files::init(&options, terminal),
-        Command::Apply(options) => estate::apply(control, &options, terminal).await,
+        Command::Apply(options) => organisation::apply(control, &options, terminal).await,
         Command::Session(command) => records::session(&control()?, command, terminal).await,
         Command::Lease(command) => records::lease(&control()?, command, terminal).await,
-        Command::Subject(command) => estate::subject(&control()?, command, terminal).await,
-        Command::Group(command) => estate::group(&control()?, command, terminal).await,
-        Command::Resource(command) => estate::resource(&control()?, command, terminal).await,
+        Command::Subject(command) => organisation::subject(&control()?, command, terminal).await,
+        Command::Group(command) => organisation::group(&control()?, command, terminal).await,
+        Command::Resource(command) => organisation::resource(&control()?, command, terminal).await,
         Command::Device(command) => device::device(&global, command, terminal).await,
         Command::Key(command) => records::key(&control()?, command, terminal).await,
         Command::Decision(command) => decision::decision(&control()?, command, terminal).await,
