@@ -198,6 +198,14 @@ table! {
             0 if !view.sessions_known(entry) => Value::Unknown("sessions were not collected"),
             devices => Value::Number(devices as u64),
         };
+    PrivilegedSessions "privileged-sessions" Number [] "accounts privileged by membership that are signed in on the device"
+        |view, entry| match view.privileged_sessions(entry).len() {
+            0 if !view.sessions_known(entry) => Value::Unknown("sessions were not collected"),
+            0 if !view.memberships_known(entry) => Value::Unknown(NO_MEMBERS),
+            sessions => Value::Number(sessions as u64),
+        };
+    LocalPasswordManaged "local-password-managed" Flag ["local_password_managed"] "the directory changes the local administrator's password (LAPS)"
+        |_, entry| said(entry.attributes.local_password_managed, "the source does not say whether its local password is managed");
     ServicePrincipals "service-principals" Number ["service_principals", "has_service_principal"]
         "service principal names on it; 1 if the source says only that there are any"
         |view, entry| match (entry.attributes.service_principals.len(), entry.attributes.has_service_principal) {
@@ -227,6 +235,8 @@ table! {
         privileged;
     PrivilegeByRights "privilege-by-rights" Flag [] "controls tier zero by rights over others, and is no member"
         by_rights;
+    ReachesTierZero "reaches-tier-zero" Flag [] "gets to tier zero by memberships, rights and sessions together, or is of it"
+        reaches_tier_zero;
 }
 
 const NO_SIGN_INS: &str = "the source has no sign-in stamps";
@@ -356,6 +366,17 @@ fn privileged<'v>(view: &'v View<'_>, entry: &'v Entry<'_>) -> Value<'v> {
 
 fn by_rights<'v>(view: &'v View<'_>, entry: &'v Entry<'_>) -> Value<'v> {
     Value::Flag(rights(view, entry))
+}
+
+fn reaches_tier_zero<'v>(view: &'v View<'_>, entry: &'v Entry<'_>) -> Value<'v> {
+    Value::Flag(match view.reaches_tier_zero(entry) {
+        (true, _) => Truth::Yes,
+        (false, true) => Truth::Unknown(CONDITIONAL),
+        _ if !view.rights_known(entry) => Truth::Unknown(NO_RIGHTS),
+        _ if !view.memberships_known(entry) => Truth::Unknown(NO_MEMBERS),
+        _ if !view.sessions_known(entry) => Truth::Unknown("sessions were not collected"),
+        _ => Truth::No,
+    })
 }
 
 fn privilege<'v>(view: &'v View<'_>, entry: &'v Entry<'_>) -> Value<'v> {

@@ -40,6 +40,8 @@ pub struct Parameters {
     /// Fewer of the peers than this have it: unusual for the role.
     pub peer_share_percent: u64,
     pub peers_at_least: u64,
+    /// What was imported longer ago is no longer current.
+    pub source_days: u64,
 }
 
 impl Default for Parameters {
@@ -54,6 +56,7 @@ impl Default for Parameters {
             session_devices: 10,
             peer_share_percent: 20,
             peers_at_least: 5,
+            source_days: 35,
         }
     }
 }
@@ -71,6 +74,7 @@ impl Parameters {
             ("{session-devices}", self.session_devices),
             ("{peer-share-percent}", self.peer_share_percent),
             ("{peers-at-least}", self.peers_at_least),
+            ("{source-days}", self.source_days),
         ]
         .into_iter()
         .fold(text.to_owned(), |text, (name, value)| text.replace(name, &value.to_string()))
@@ -109,10 +113,11 @@ pub enum Outcome {
     NotApplicable,
 }
 
-/// How many may be, and how many there are beyond it for certain.
+/// How many may be, how many there certainly are, and how many of them are too many.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct Allowed {
     pub number: u64,
+    pub count: u64,
     pub beyond: u64,
 }
 
@@ -156,6 +161,8 @@ pub struct Checked {
     pub population: u64,
     pub found: u64,
     pub passed: u64,
+    /// Of the passed: those of whom it is not known whether it concerns them at all.
+    pub passed_perhaps: u64,
     pub not_assessed: u64,
     /// Identities among the found: one person's several accounts count once.
     pub identities: u64,
@@ -177,7 +184,7 @@ pub struct Checked {
 }
 
 /// A part of a source, and its newest import.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Imported {
     pub part: String,
     pub at: Timestamp,
@@ -223,6 +230,11 @@ impl HealthCheck {
     /// # Errors
     /// When the query of an indicator cannot be read.
     pub fn new(parameters: Parameters) -> Result<Self, IndicatorFault> {
+        Self::over(parameters, indicators())
+    }
+
+    /// The same of other indicators.
+    pub(crate) fn over(parameters: Parameters, asked: &'static [Indicator]) -> Result<Self, IndicatorFault> {
         let prepare = |indicator: &'static Indicator| {
             let fault = |fault| IndicatorFault { id: indicator.id, fault };
             let (population, finding) = (parameters.fill(indicator.population), parameters.fill(indicator.finding));
@@ -232,7 +244,7 @@ impl HealthCheck {
             let (population, finding) = (Filter::parse(&population), Filter::parse(&finding));
             Ok(Prepared { indicator, population: population.map_err(fault)?, finding: finding.map_err(fault)?, query })
         };
-        let indicators = indicators().iter().map(prepare).collect::<Result<_, _>>()?;
+        let indicators = asked.iter().map(prepare).collect::<Result<_, _>>()?;
         Ok(Self { parameters, indicators })
     }
 
@@ -249,18 +261,23 @@ impl HealthCheck {
 
     /// Asks all indicators, on the view's date.
     pub fn check(&self, view: &View<'_>) -> Health {
-        let mut checked: Vec<Checked> = self.indicators.iter().map(|one| self.ask(one, view)).collect();
+        let mut checked = self.asked(view, true);
         checked
             .sort_by_key(|one| (one.outcome, one.severity, std::cmp::Reverse((one.found, one.not_assessed)), one.id));
         let sources = view.imported().into_iter().map(|(part, at)| Imported { part, at }).collect();
         Health { as_of: view.as_of, parameters: self.parameters, sources, indicators: checked }
     }
 
-    fn ask(&self, prepared: &Prepared, view: &View<'_>) -> Checked {
+    /// Each by itself, in the order of the table. Without evidence a finding is a name.
+    pub(crate) fn asked(&self, view: &View<'_>, evidence: bool) -> Vec<Checked> {
+        self.indicators.iter().map(|one| self.ask(one, view, evidence)).collect()
+    }
+
+    fn ask(&self, prepared: &Prepared, view: &View<'_>, evidence: bool) -> Checked {
         let indicator = prepared.indicator;
         let mut found: Vec<&Entry<'_>> = Vec::new();
         let mut reasons: BTreeMap<&'static str, (u64, BTreeSet<&str>)> = BTreeMap::new();
-        let (mut population, mut passed) = (0u64, 0u64);
+        let (mut population, mut passed, mut passed_perhaps) = (0u64, 0u64, 0u64);
         let (mut from, mut until) = (None, None);
         for entry in view.present() {
             let member = prepared.population.holds(view, entry, view.as_of);
@@ -279,6 +296,7 @@ impl HealthCheck {
                 // Whether it is concerned or not, it has not got what is looked for.
                 (_, Truth::No) => {
                     passed += 1;
+                    passed_perhaps += u64::from(member != Truth::Yes);
                     continue;
                 }
                 (Truth::Unknown(why), _) | (_, Truth::Unknown(why)) => why,
@@ -292,10 +310,10 @@ impl HealthCheck {
             }
         }
         let not_assessed: u64 = reasons.values().map(|(count, _)| count).sum();
-        let allowed = indicator
-            .allowed
-            .map(|allowed| allowed(&self.parameters))
-            .map(|number| Allowed { number, beyond: (found.len() as u64).saturating_sub(number) });
+        let allowed = indicator.allowed.map(|allowed| allowed(&self.parameters)).map(|number| {
+            let count = found.len() as u64;
+            Allowed { number, count, beyond: count.saturating_sub(number) }
+        });
         if allowed.is_some_and(|allowed| allowed.beyond == 0) {
             passed += found.len() as u64;
             found.clear();
@@ -315,7 +333,7 @@ impl HealthCheck {
         let finding = |entry: &&Entry<'_>| Finding {
             key: entry.node.key.to_string(),
             name: entry.node.name().to_owned(),
-            evidence: view.evidence(entry, &fields),
+            evidence: if evidence { view.evidence(entry, &fields) } else { Vec::new() },
         };
         let percent = |part: u64| part as f64 * 100.0 / population as f64;
         Checked {
@@ -328,6 +346,7 @@ impl HealthCheck {
             population,
             found: found.len() as u64,
             passed,
+            passed_perhaps,
             not_assessed,
             identities: identities.len() as u64,
             allowed,

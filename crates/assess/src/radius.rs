@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use named::{Cited, Exercised, Layers, Named, NamedEdge, NamedNode, NoEdge, NoNode};
 pub use one::{NamedPath, NamedStep, OneRadius, Ways};
+pub(crate) use what_if::figures;
 pub use what_if::{ChangedRadius, Figures, WhatIf};
 
 /// The blast radius of an estate.

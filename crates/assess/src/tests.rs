@@ -10,6 +10,7 @@
 
 mod chain;
 mod documented;
+mod gaps;
 mod query;
 mod radius;
 mod sums;

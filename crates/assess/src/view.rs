@@ -6,8 +6,10 @@ mod person;
 mod privilege;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::OnceLock;
 
 use countersign_estate::{Attributes, Because, Inventory, Kind, Node, Part, Projection, Relation, SignInKind, System};
+use countersign_graph::{Graph, Routes, Traversal};
 use countersign_model::Timestamp;
 use serde::Serialize;
 
@@ -97,6 +99,8 @@ pub struct View<'i> {
     /// By node: its memberships and the sessions of it, as numbers of edges.
     memberships: HashMap<u32, Vec<u32>>,
     sessions: HashMap<u32, Vec<u32>>,
+    /// By device: sessions on it, as numbers of edges.
+    signed_in: HashMap<u32, Vec<u32>>,
     grouped: HashSet<u32>,
     /// By node: realms that a permission to it comes from.
     permitted: HashMap<u32, Vec<u32>>,
@@ -105,6 +109,16 @@ pub struct View<'i> {
     unusual: HashMap<u32, Vec<u32>>,
     peers: HashSet<u32>,
     because: &'i [Because],
+    graph: &'i Graph,
+    /// Who reaches tier zero: searched for when it is first asked.
+    reaching: OnceLock<Reaching>,
+}
+
+/// Of each node whether it reaches tier zero, or is of it: certainly, and if every undecided condition holds.
+#[derive(Debug)]
+struct Reaching {
+    certain: Vec<bool>,
+    perhaps: Vec<bool>,
 }
 
 impl<'i> View<'i> {
@@ -123,6 +137,7 @@ impl<'i> View<'i> {
             realms: HashMap::new(),
             memberships: HashMap::new(),
             sessions: HashMap::new(),
+            signed_in: HashMap::new(),
             grouped: HashSet::new(),
             permitted: HashMap::new(),
             people: People::default(),
@@ -130,6 +145,8 @@ impl<'i> View<'i> {
             unusual: HashMap::new(),
             peers: HashSet::new(),
             because: &projection.because,
+            graph: &projection.graph,
+            reaching: OnceLock::new(),
         };
         for (part, _) in inventory.parts() {
             view.realms.entry((part.system, &part.realm)).or_default();
@@ -185,7 +202,10 @@ impl<'i> View<'i> {
                 Relation::MemberOf if !matches!(self.relative(edge.to), Some(513..=515)) => {
                     self.memberships.entry(edge.from).or_default().push(number);
                 }
-                Relation::HasSession => self.sessions.entry(edge.to).or_default().push(number),
+                Relation::HasSession => {
+                    self.sessions.entry(edge.to).or_default().push(number);
+                    self.signed_in.entry(edge.from).or_default().push(number);
+                }
                 Relation::Permits => self.permitted.entry(edge.to).or_default().extend(&present),
                 _ => {}
             }
@@ -289,6 +309,39 @@ impl<'i> View<'i> {
         devices.collect::<BTreeSet<_>>().len()
     }
 
+    /// Sessions of accounts that are privileged by membership, on a device.
+    pub(crate) fn privileged_sessions(&self, entry: &Entry<'_>) -> Vec<u32> {
+        let edges = self.signed_in.get(&entry.number).map_or(&[][..], Vec::as_slice).iter().copied();
+        let privileged = |edge: &u32| {
+            let account = self.inventory.edges().get(*edge as usize).map(|edge| edge.to);
+            account.is_some_and(|account| matches!(self.privilege.membership(account), Way::Direct | Way::Nested))
+        };
+        edges.filter(privileged).collect()
+    }
+
+    /// Whether it gets to tier zero by any way, sessions among them; the second: if every undecided condition holds.
+    pub(crate) fn reaches_tier_zero(&self, entry: &Entry<'_>) -> (bool, bool) {
+        let reaching = self.reaching.get_or_init(|| {
+            let graph = self.graph;
+            let zero: Vec<_> =
+                graph.node_ids().filter(|id| graph.node(*id).is_some_and(|node| node.tier_zero)).collect();
+            let marked = |conditional: bool| {
+                let mut marked = vec![false; graph.node_count()];
+                let routes = Routes::new(graph, &Traversal::default().conditional(conditional));
+                for id in routes.reaching(&zero).iter().chain(&zero) {
+                    if let Some(mark) = marked.get_mut(id.index()) {
+                        *mark = true;
+                    }
+                }
+                marked
+            };
+            Reaching { certain: marked(false), perhaps: marked(true) }
+        });
+        let at = entry.number as usize;
+        let of = |marked: &[bool]| marked.get(at).copied().unwrap_or(false);
+        (of(&reaching.certain), of(&reaching.perhaps))
+    }
+
     /// `None`: too few peers to compare with, or nobody knows who they are.
     pub(crate) fn unusual_memberships(&self, entry: &Entry<'_>) -> Option<usize> {
         self.peers.contains(&entry.number).then(|| self.unusual.get(&entry.number).map_or(0, Vec::len))
@@ -310,6 +363,7 @@ impl<'i> View<'i> {
                 FieldName::SessionDevices => {
                     self.edges(*field, self.sessions.get(&entry.number).map_or(&[], Vec::as_slice), &mut evidence);
                 }
+                FieldName::PrivilegedSessions => self.edges(*field, &self.privileged_sessions(entry), &mut evidence),
                 FieldName::UnusualMemberships => {
                     self.edges(*field, self.unusual.get(&entry.number).map_or(&[], Vec::as_slice), &mut evidence);
                 }

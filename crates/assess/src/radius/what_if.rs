@@ -73,7 +73,7 @@ impl Named<'_> {
     }
 }
 
-pub(super) fn figures(reach: &Reach, identities: &[NodeId]) -> Figures {
+pub(crate) fn figures(reach: &Reach, identities: &[NodeId]) -> Figures {
     let mut all: Vec<u64> = Vec::with_capacity(identities.len());
     let mut reach_tier_zero = 0;
     for counts in identities.iter().map(|node| reach.of(*node)) {

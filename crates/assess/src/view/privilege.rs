@@ -76,13 +76,18 @@ impl Privilege {
 
     /// The way, as places in the projection's evidence.
     pub(crate) fn path(&self, node: u32) -> impl Iterator<Item = usize> {
+        self.edges(node).filter_map(|edge| self.evidence.get(edge as usize).map(|place| *place as usize))
+    }
+
+    /// The way, as numbers of edges of the graph.
+    pub(crate) fn edges(&self, node: u32) -> impl Iterator<Item = u32> {
         let all = [&self.members, &self.rights, &self.members_conditional, &self.rights_conditional];
         let ways = all.into_iter().find(|ways| ways.steps(node).is_some()).unwrap_or(&self.members);
         let mut at = node;
         std::iter::from_fn(move || {
             let (edge, to) = (*ways.next.get(at as usize)?)?;
             at = to;
-            self.evidence.get(edge as usize).map(|place| *place as usize)
+            Some(edge)
         })
     }
 }
