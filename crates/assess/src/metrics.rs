@@ -113,9 +113,9 @@ metrics! {
             let by = sources.gaps.areas.iter().map(|area| (area.id.to_owned(), Figure::Share(area.score))).collect();
             Ok((Figure::Share(sources.gaps.score), by))
         };
-    "blast-radius-median" "Blast radius, median" "How many others half of the enabled identities reach at most, by tier and segment of what they reach" "median over enabled identities of the nodes that each reaches" "nodes"
+    "blast-radius-median" "Blast radius, median" "How many others half of the enabled identities reach at most, by tier of what is reached and by segment of who reaches" "median over enabled identities of the nodes that each reaches" "nodes"
         "countersign_blast_radius_median_nodes" Some("of"), |sources| spread(sources.radius, |spread| spread.median);
-    "blast-radius-p95" "Blast radius, 95th percentile" "How many others all but the farthest twentieth of the enabled identities reach at most" "95th percentile over enabled identities of the nodes that each reaches" "nodes"
+    "blast-radius-p95" "Blast radius, 95th percentile" "How many others all but the farthest twentieth of the enabled identities reach at most, apart in the same way" "95th percentile over enabled identities of the nodes that each reaches" "nodes"
         "countersign_blast_radius_p95_nodes" Some("of"), |sources| spread(sources.radius, |spread| spread.p95);
     "tier-zero-members" "Members of tier zero" "Enabled identities that belong to tier zero, themselves or through groups" "count" "identities"
         "countersign_tier_zero_members" None, |sources| counted(sources.radius, sources.radius.tier_zero_members);
