@@ -43,13 +43,12 @@ impl From<Points> for Interval {
 }
 
 impl std::fmt::Display for Interval {
-    /// `64 %`, or `12 to 80 %`; rounded outwards, so that what is not whole never reads as whole.
+    /// `64.5 %`, or `12 to 80 %`; rounded outwards, so that what is not whole never reads as whole.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (low, high) = (self.at_least.floor(), self.at_most.ceil());
         if self.at_least == self.at_most {
-            write!(f, "{} %", (low * 10.0).round() / 10.0)
+            write!(f, "{} %", self.at_least)
         } else {
-            write!(f, "{low} to {high} %")
+            write!(f, "{} to {} %", self.at_least.floor(), self.at_most.ceil())
         }
     }
 }
