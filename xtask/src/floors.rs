@@ -70,6 +70,12 @@ pub(crate) const FLOORS: &[Floor] = &[
         ],
     },
     Floor {
+        name: "countersign-directory",
+        level: 3,
+        may: &["countersign-model", "countersign-estate"],
+        never: &[NO_STORE, NO_POLICY, NO_ADMINISTRATOR, NO_GATEWAY, NO_WEB],
+    },
+    Floor {
         name: "countersign-identity",
         level: 2,
         may: &["countersign-model"],
@@ -167,6 +173,7 @@ pub(crate) const FLOORS: &[Floor] = &[
             "countersign-gateway",
             "countersign-graph",
             "countersign-estate",
+            "countersign-directory",
             "countersign-assess",
             "countersign-report",
             "countersign-govern",

@@ -21,6 +21,11 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("haproxy", "haproxy"),
     ("caddy", "caddy"),
     ("cvc5", "cvc5"),
+    ("samba", "samba"),
+    ("samba-tool", "samba-common-bin"),
+    ("ldbadd", "ldb-tools"),
+    ("slapd", "slapd"),
+    ("ldapsearch", "ldap-utils"),
 ];
 
 /// A file, and the Debian package that has it: what a test runs without there being a programme to ask for.
@@ -33,6 +38,9 @@ const FILES: &[(&str, &str)] = &[
     ("/usr/lib/python3/dist-packages/jwt/__init__.py", "python3-jwt"),
     ("/usr/lib/python3/dist-packages/cryptography/__init__.py", "python3-cryptography"),
     ("/usr/lib/python3/dist-packages/pip/__init__.py", "python3-pip"),
+    ("/usr/share/samba/setup/provision.ldif", "samba-ad-provision"),
+    ("/usr/share/doc/samba-dsdb-modules", "samba-dsdb-modules"),
+    ("/usr/share/doc/samba-vfs-modules", "samba-vfs-modules"),
 ];
 
 /// Tools from the crates registry, pinned, kept under `target/tools`.
