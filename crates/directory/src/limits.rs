@@ -70,7 +70,7 @@ pub enum ReadFault {
     Values { limit: usize },
     #[error("the server says that more follows, again and again, and nothing does")]
     Endless,
-    #[error("the server does not say what it holds; name where to read with --base DN")]
+    #[error("the server does not say what it holds; a base has to be named")]
     NoBase,
     #[error("the account sees nothing of {base}")]
     NothingSeen { base: String },

@@ -220,15 +220,28 @@ fn outcome(operation: &mut Reader<'_>) -> Result<Outcome, Mangled> {
     Ok(Outcome { code, said })
 }
 
+/// Attributes of one entry, and values of all of them: an empty one takes two bytes of an answer, and many more here.
+const MOST_ATTRIBUTES: usize = 10_000;
+const MOST_VALUES: usize = 2_000_000;
+
 fn entry(operation: &mut Reader<'_>) -> Result<Entry, Mangled> {
     let mut entry = Entry::new(operation.text()?);
     let mut attributes = operation.inside(SEQUENCE)?;
+    let (mut names, mut all) = (0, 0);
     while !attributes.is_empty() {
         let mut attribute = attributes.inside(SEQUENCE)?;
         let name = attribute.text()?;
         let mut set = attribute.inside(SET)?;
         let mut values = Vec::new();
+        names += 1;
+        if names > MOST_ATTRIBUTES {
+            return Err(Mangled("more attributes than an entry has"));
+        }
         while !set.is_empty() {
+            all += 1;
+            if all > MOST_VALUES {
+                return Err(Mangled("more values than an entry has"));
+            }
             values.push(set.expect(OCTETS)?.to_vec());
         }
         entry.take(name, values)?;

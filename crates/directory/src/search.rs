@@ -1,6 +1,8 @@
 //! One question and all of its answer: page after page (RFC 2696), and of attributes with more values than a server gives
 //! at once, range after range ([MS-ADTS] 3.1.1.3.1.3.3).
 
+use std::collections::HashSet;
+
 use crate::entry::Entry;
 use crate::filter::Filter;
 use crate::limits::{ReadFault, Spent};
@@ -18,6 +20,13 @@ impl<S: Stream> Connection<S> {
         question: &Question<'_>,
         take: &mut dyn FnMut(Entry),
     ) -> Result<(), ReadFault> {
+        let asked: HashSet<String> = question.attributes.iter().map(|name| name.to_ascii_lowercase()).collect();
+        let mut settled = |mut entry: Entry| {
+            // What was not asked for is not taken: a server that gives passwords away does not give them to a mirror.
+            entry.attributes.retain(|name, _| asked.contains(name));
+            entry.settle();
+            take(entry);
+        };
         let mut cookie = Vec::new();
         let mut empty = 0;
         loop {
@@ -30,7 +39,7 @@ impl<S: Stream> Connection<S> {
                     Answer::Entry(entry) => {
                         spent.entry()?;
                         if entry.unfinished.is_empty() {
-                            settled(entry, take);
+                            settled(entry);
                         } else {
                             unfinished.push(entry);
                         }
@@ -46,7 +55,7 @@ impl<S: Stream> Connection<S> {
             };
             for entry in unfinished {
                 let entry = self.finish(spent, question, entry)?;
-                settled(entry, take);
+                settled(entry);
             }
             empty = if spent.entries == before { empty + 1 } else { 0 };
             if cookie.is_empty() || question.scope == Scope::Entry {
@@ -119,9 +128,4 @@ impl<S: Stream> Connection<S> {
         }
         Ok(entry)
     }
-}
-
-fn settled(mut entry: Entry, take: &mut dyn FnMut(Entry)) {
-    entry.settle();
-    take(entry);
 }

@@ -56,7 +56,7 @@ impl Authorities {
 pub enum WireFault {
     #[error("{address} cannot be reached: {source}")]
     Unreachable { address: String, source: io::Error },
-    #[error("{address} has a certificate of an authority that is not known; name it with --directory-ca FILE")]
+    #[error("{address} has a certificate of an authority that is not known here")]
     UnknownAuthority { address: String },
     #[error("no encrypted connection to {address}: {source}")]
     Tls { address: String, source: io::Error },

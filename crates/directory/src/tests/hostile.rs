@@ -2,11 +2,12 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::fake::{Asked, BIND, Fake, SEARCH, active_directory, bound, done, entry, message, outcome, texts};
 use super::{ask, within};
 use crate::ber::{element, octets};
-use crate::{Account, Limits, Mangled, ReadFault, Request, WireFault, read_over};
+use crate::{Account, Address, Limits, Mangled, ReadFault, Request, WireFault, read, read_over};
 
 fn fault(serve: impl FnMut(&Asked) -> Vec<u8> + Send + 'static) -> ReadFault {
     ask(serve, None).expect_err("hostile")
@@ -50,6 +51,15 @@ fn answers_are_bounded_before_they_arrive() {
 
 #[test]
 fn what_is_no_ldap_is_told_so() {
+    let crowded = |count: usize, set: &[u8]| {
+        let one = [&[0x30, u8::try_from(set.len() + 3).unwrap(), 4, 1, b'a'], set].concat();
+        message(3, |out| {
+            element(out, 0x64, |out| {
+                octets(out, 4, b"cn=a");
+                octets(out, 0x30, &one.repeat(count));
+            });
+        })
+    };
     let nested = {
         let mut bytes = Vec::new();
         for _ in 0..10_000 {
@@ -67,6 +77,7 @@ fn what_is_no_ldap_is_told_so() {
         message(3, |out| octets(out, 0x9f, b"")),
         message(3, |out| octets(out, 0x65, b"\x0a\x00")),
         nested,
+        crowded(10_001, &[0x31, 0]),
     ] {
         let sent = bytes.clone();
         let fault = fault(people(move |_| sent.clone()));
@@ -82,6 +93,21 @@ fn an_end_in_the_middle_is_no_end() {
         let fault = fault(people(move |asked| whole(asked)[..cut].to_vec()));
         assert!(matches!(fault, ReadFault::Wire(WireFault::Closed)), "{cut}: {fault}");
     }
+}
+
+#[test]
+fn a_server_that_says_nothing_is_left() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = Address::parse(&format!("ldap://{}", silent.local_addr().unwrap())).unwrap().plain().unwrap();
+    let account = Account::new("reader", b"x").unwrap();
+    let within = |limits: Limits| {
+        let request = Request { account: &account, bases: &[], before: None, limits };
+        read(&address, None, request, &mut |_| ControlFlow::Continue(())).expect_err("nobody answers")
+    };
+    let quiet = within(Limits { silence: Duration::from_millis(50), ..Limits::default() });
+    assert!(matches!(quiet, ReadFault::Wire(WireFault::Silent(_))), "{quiet}");
+    let late = within(Limits { time: Duration::ZERO, ..Limits::default() });
+    assert!(matches!(late, ReadFault::Wire(WireFault::TooLong(_))), "{late}");
 }
 
 #[test]
@@ -171,4 +197,21 @@ fn names_with_lines_in_them_stay_one_line() {
     let mirror = ask(serve, None).unwrap().mirror;
     assert_eq!(mirror.len(), 1);
     assert_eq!(crate::Mirror::parse(&mirror.to_ldif()).unwrap(), mirror);
+}
+
+#[test]
+fn what_was_not_asked_for_is_not_taken() {
+    // Least of all where only the presence of passwords was: there it could overwrite what is known.
+    let serve = active_directory(5, |asked| {
+        let all = [
+            ("objectGUID", vec![vec![if asked.filters_by("unixUserPassword") { 2 } else { 1 }; 16]]),
+            ("sAMAccountName", texts(&["ana"])),
+            ("unixUserPassword", texts(&["hunter2"])),
+        ];
+        [entry(asked.id, "CN=Ana,DC=corp,DC=example", &all), done(asked.id, b"")].concat()
+    });
+    let text = ask(serve, None).unwrap().mirror.to_ldif();
+    let expected = "dn: CN=Ana,DC=corp,DC=example\n\
+                    objectguid:: AQEBAQEBAQEBAQEBAQEBAQ==\nsamaccountname: ana\nunixuserpassword: \n\n";
+    assert!(text.ends_with(expected), "{text}");
 }
