@@ -1,6 +1,7 @@
 //! The command line as clap sees it: words, options and help, and nothing of what they do.
 
 mod ask;
+mod govern;
 mod policy;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use countersign_model::{DeviceId, GroupId, KeyId, ResourceId, SessionId, SubjectId, Tier};
 
 pub use ask::{Ask, Circumstances, Coverage, Shown, WhatCan, WhoCan, WhoDid, Why};
+pub use govern::{
+    Assess, BlastRadius, ChokePoints, Estate, EstateImport, EstateLink, EstateList, Followed, Graph, Health, Kept,
+    Looked, Paths, WhatIf, Which,
+};
 pub use policy::{
     Circumstance, FailOn, LintFormat, Loss, Policy, PolicyDirectory, PolicyFmt, PolicyLint, PolicyMatrix, PolicyProve,
     PolicyReplay, PolicyReview, PolicySuggest, PolicyTest, Proving, Recorded, ReplayFormat, ReviewFormat, TestFormat,
@@ -132,6 +137,45 @@ pub enum Command {
         after_help = "Examples:\n  countersign coverage\n  countersign coverage --csv > gaps.csv\n  countersign coverage --json   for a machine"
     )]
     Coverage(Coverage),
+    /// Read exports of directories and write a report on them, without a server.
+    #[command(after_help = "Examples:\n  countersign assess collection.zip --out report\n  \
+                            countersign assess export/ hr.csv --out report --organisation \"Example Ltd\" --as-of 2026-11-01T00:00:00Z\n\n\
+                            Nothing is sent anywhere; what was read is not kept, but named with its hash.")]
+    Assess(Assess),
+    /// Everything that is inventoried: accounts, groups, devices, keys, and who has what over whom.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  countersign estate import collection.zip\n  countersign estate show ana@corp.example"
+    )]
+    Estate(Estate),
+    /// What is wrong with the accounts, groups and rights that there are, by name and with evidence.
+    #[command(
+        after_help = "Examples:\n  countersign health\n  countersign health collection.zip --as-of 2026-11-01T00:00:00Z\n  \
+                            countersign health --indicator kerberoastable --csv > roastable.csv\n  \
+                            countersign health --query \"account and enabled and last-use older-than 90 days\""
+    )]
+    Health(Health),
+    /// The graph of the estate in figures.
+    #[command(after_help = "Example:\n  countersign graph collection.zip")]
+    Graph(Graph),
+    /// How far an attacker gets from an account, or from each of them.
+    #[command(after_help = "Examples:\n  countersign blast-radius ana@corp.example --file collection.zip\n  \
+                            countersign blast-radius --all --top 50 --csv")]
+    BlastRadius(BlastRadius),
+    /// The shortest ways from one to another, or to tier zero, step by step with technique and evidence.
+    #[command(after_help = "Examples:\n  countersign paths ana@corp.example\n  \
+                            countersign paths ana@corp.example \"domain admins@corp.example\" --all")]
+    Paths(Paths),
+    /// Where every way to tier zero passes, and what to take away first.
+    #[command(after_help = "Examples:\n  countersign choke-points collection.zip\n  \
+                            countersign choke-points --to payroll --at-most 10")]
+    ChokePoints(ChokePoints),
+    /// What would be different without some edges, nodes or accounts.
+    #[command(
+        after_help = "Examples:\n  countersign what-if --remove \"helpdesk@corp.example can-reset-password ana@corp.example\"\n  \
+                            countersign what-if --remove-node oldserver.corp.example --disable svc-backup@corp.example"
+    )]
+    WhatIf(WhatIf),
     /// Policies.
     #[command(subcommand, after_help = "Examples:\n  countersign policy check policies\n  countersign policy show")]
     Policy(Policy),

@@ -3,17 +3,22 @@
 
 mod answer;
 mod ask;
+mod assess;
 mod backup;
 mod break_in;
 mod coverage;
 mod decision;
 mod device;
+mod estate;
 mod files;
+mod graph;
+mod health;
 mod ledger;
 pub(crate) mod lock_out;
 mod organisation;
 mod policy;
 mod records;
+mod work;
 
 use std::process::ExitCode;
 
@@ -127,6 +132,14 @@ async fn dispatch(line: CommandLine, terminal: &Terminal) -> anyhow::Result<()> 
         Command::Decision(command) => decision::decision(&control()?, command, terminal).await,
         Command::Ask(command) => ask::ask(&control()?, command, terminal).await,
         Command::Coverage(options) => coverage::coverage(&control()?, &options, terminal).await,
+        Command::Assess(options) => assess::assess(&options, terminal).await,
+        Command::Estate(command) => estate::estate(control, command, terminal).await,
+        Command::Health(options) => health::health(control, options, terminal).await,
+        Command::Graph(options) => graph::graph(control, options, terminal).await,
+        Command::BlastRadius(options) => graph::blast_radius(control, options, terminal).await,
+        Command::Paths(options) => graph::paths(control, options, terminal).await,
+        Command::ChokePoints(options) => graph::choke_points(control, options, terminal).await,
+        Command::WhatIf(options) => graph::what_if(control, options, terminal).await,
         Command::Policy(command) => policy::policy(&global, command, terminal).await,
         Command::Ledger(command) => ledger::ledger(&global, command, terminal).await,
         Command::Backup(options) => backup::backup(&global, &options, terminal),

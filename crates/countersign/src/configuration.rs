@@ -29,6 +29,7 @@ use countersign_model::{
 use crate::proofs::Demand;
 
 pub(crate) use live::{at_start, over};
+pub(crate) use mistake::nearest;
 pub use mistake::{Mistake, Mistakes};
 pub(crate) use policy_test::{PolicyTest, parse as parse_policy_tests, written as written_policy_test};
 pub(crate) use reader::parse_duration;

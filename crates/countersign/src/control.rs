@@ -207,9 +207,40 @@ impl Control {
         }
     }
 
+    /// A file that may be large, of at most `most` bytes, and `None` where there is none.
+    pub async fn download(&self, path: &str, most: usize) -> anyhow::Result<Option<Vec<u8>>> {
+        let answer = self.dialler.send(self.request(Method::GET, path, None, "*/*")?).await?;
+        let (head, mut body) = answer.into_parts();
+        let mut bytes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.context("the server's answer broke off")?.into_data() else { continue };
+            if bytes.len() + data.len() > most {
+                bail!("the server's answer is larger than {most} bytes");
+            }
+            bytes.extend_from_slice(&data);
+        }
+        match head.status {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => Ok(Some(bytes)),
+            status => Err(refused(status, &bytes).into()),
+        }
+    }
+
+    /// Sends a body of another type than JSON, and reads the answer.
+    pub async fn upload(&self, path: &str, content_type: &str, body: Bytes) -> anyhow::Result<Value> {
+        let mut request = self.request(Method::POST, path, None, "application/json")?;
+        request.headers_mut().insert(CONTENT_TYPE, content_type.parse()?);
+        *request.body_mut() = Full::from(body);
+        self.told(request).await
+    }
+
     async fn ask(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> anyhow::Result<Value> {
         let body = body.map(serde_json::to_vec).transpose()?;
-        let answer = self.dialler.fetch(self.request(method, path, body, "application/json")?).await?;
+        self.told(self.request(method, path, body, "application/json")?).await
+    }
+
+    async fn told(&self, request: Request<Full<Bytes>>) -> anyhow::Result<Value> {
+        let answer = self.dialler.fetch(request).await?;
         if !answer.status().is_success() {
             return Err(refused(answer.status(), answer.body()).into());
         }

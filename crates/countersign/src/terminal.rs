@@ -86,6 +86,11 @@ impl Terminal {
     }
 }
 
+/// A foreign text as it may be shown: control characters are made visible.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+}
+
 /// Columns with a heading each.
 #[derive(Debug, Clone)]
 pub struct Table {
@@ -102,8 +107,7 @@ impl Table {
 
     /// Control characters in a cell are made visible: a name must not be able to draw on the reader's terminal.
     pub fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
-        let clean = |cell: T| cell.as_ref().chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect();
-        self.rows.push(cells.into_iter().map(clean).collect());
+        self.rows.push(cells.into_iter().map(|cell| plain(cell.as_ref())).collect());
     }
 
     fn widths(&self, terminal: &Terminal) -> Vec<usize> {

@@ -102,13 +102,18 @@ pub(super) fn show(terminal: &Terminal, what: &str, items: &[Value], columns: &[
     Ok(())
 }
 
-/// One line as RFC 4180 has it. A cell that a spreadsheet would take for a formula begins with an apostrophe.
+/// One line of comma-separated values, printed.
 pub(super) fn csv(terminal: &Terminal, cells: impl Iterator<Item = String>) {
+    terminal.line(csv_line(cells));
+}
+
+/// One line as RFC 4180 has it. A cell that a spreadsheet would take for a formula begins with an apostrophe.
+pub(super) fn csv_line(cells: impl Iterator<Item = String>) -> String {
     let quoted = cells.map(|cell| {
         let cell = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell };
         if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
     });
-    terminal.line(quoted.collect::<Vec<_>>().join(","));
+    quoted.collect::<Vec<_>>().join(",")
 }
 
 /// One record, a line for each of its members; or as JSON.

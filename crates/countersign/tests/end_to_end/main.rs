@@ -14,6 +14,7 @@ mod cut;
 mod demonstration;
 mod devices;
 mod estate;
+mod governing;
 mod observing;
 mod offline;
 mod policy_author;
