@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use countersign_estate::{Kind, Moment, System};
+use countersign_estate::{Factor, Kind, Moment};
 use serde::Serialize;
 
 use crate::truth::Truth;
@@ -109,7 +109,7 @@ table! {
         "who uses the account as far as sources say: person, service, system (nobody's: trusts, krbtgt, built-in), undetermined, other"
         |_, entry| Value::Texts(vec![Cow::Borrowed(entry.usage.name())]);
     Account "account" Flag [] "an account of a person or programme; devices and keys are none"
-        |_, entry| flag(entry.is_account());
+        |_, entry| flag(entry.is_account() && !entry.listed_only);
     System "system" Flag ["trust_account", "built_in"] "nobody's account: of a trust or device, krbtgt, built-in"
         |_, entry| flag(entry.usage == Use::System);
     Krbtgt "krbtgt" Flag ["built_in"] "the account that Kerberos encrypts tickets with, or that of a read-only controller"
@@ -180,12 +180,8 @@ table! {
     Mfa "mfa" Flag ["factors"] "more than a password is set up for it"
         |_, entry| said(entry.attributes.factors.as_ref().map(|factors| !factors.is_empty()), NO_FACTORS);
     PhishingResistant "phishing-resistant" Flag ["factors"] "a passkey, FIDO2 key, smart card or the like is set up"
-        |_, entry| said(
-            entry.attributes.factors.as_ref()
-                .map(|factors| factors.contains(&countersign_estate::Factor::PhishingResistant)),
-            NO_FACTORS,
-        );
-    SingleSignOn "single-sign-on" Flag [] "of an identity provider, linked with an account of one, or permitted by one"
+        |_, entry| phishing_resistant(entry);
+    SingleSignOn "single-sign-on" Flag ["single_sign_on"] "of an identity provider, linked with an account of one, or permitted by one"
         single_sign_on;
     AnsweredFor "answered-for" Flag ["owner", "left", "enabled"] "an owner who is there, or the person whose account it is, answers for it"
         |view, entry| Value::Flag(view.answered_for(entry));
@@ -288,21 +284,8 @@ fn is_service<'v>(_: &'v View<'_>, entry: &'v Entry<'_>) -> Value<'v> {
 }
 
 fn application<'v>(view: &'v View<'_>, entry: &'v Entry<'_>) -> Value<'v> {
-    let own = |part: &u32| {
-        let system = view.inventory.part(*part).map(|part| part.system);
-        matches!(
-            system,
-            Some(
-                System::Sharphound
-                    | System::BloodhoundGraph
-                    | System::ActiveDirectory
-                    | System::Ldap
-                    | System::AwsIam
-                    | System::Kubernetes
-            )
-        )
-    };
-    flag(entry.kind == Kind::Resource && !entry.parts.iter().all(own))
+    let lists = |part: &u32| view.inventory.part(*part).is_some_and(|part| part.system.lists_applications());
+    flag(entry.kind == Kind::Resource && entry.parts.iter().any(lists))
 }
 
 fn domain_controller<'v>(view: &'v View<'_>, entry: &'v Entry<'_>) -> Value<'v> {
@@ -318,7 +301,21 @@ fn domain_controller<'v>(view: &'v View<'_>, entry: &'v Entry<'_>) -> Value<'v> 
     }
 }
 
+fn phishing_resistant<'v>(entry: &Entry<'_>) -> Value<'v> {
+    let Some(factors) = &entry.attributes.factors else { return Value::Unknown(NO_FACTORS) };
+    if factors.contains(&Factor::PhishingResistant) {
+        flag(true)
+    } else if factors.contains(&Factor::Unspecified) {
+        Value::Unknown("the source does not say of which kind its factor is")
+    } else {
+        flag(false)
+    }
+}
+
 fn single_sign_on<'v>(view: &'v View<'_>, entry: &'v Entry<'_>) -> Value<'v> {
+    if let Some(said) = entry.attributes.single_sign_on {
+        return flag(said);
+    }
     let linked = || view.people().linked(entry.number).filter_map(|number| view.entry(number));
     if view.in_provider(entry) || view.permitted_by_provider(entry) || linked().any(|other| view.in_provider(other)) {
         flag(true)

@@ -56,6 +56,8 @@ pub(crate) struct Entry<'i> {
     pub(crate) seen: Timestamp,
     /// Parts of sources where it is.
     pub(crate) parts: Vec<u32>,
+    /// It is in lists of people alone: somebody, and no account.
+    pub(crate) listed_only: bool,
 }
 
 /// Where a fact stands.
@@ -149,12 +151,15 @@ impl<'i> View<'i> {
             reaching: OnceLock::new(),
         };
         for (part, _) in inventory.parts() {
-            view.realms.entry((part.system, &part.realm)).or_default();
+            let realm = view.realms.entry((part.system, &part.realm)).or_default();
+            realm.provider |= part.system.is_identity_provider();
         }
         let nothing = Attributes::default();
         for (number, node) in (0u32..).zip(inventory.nodes()) {
             let mut entry = Entry::new(node, number);
             entry.usage = usage(&entry);
+            let mut parts = entry.parts.iter().filter_map(|part| inventory.part(*part));
+            entry.listed_only = !entry.parts.is_empty() && parts.all(|part| part.system == System::People);
             for sighting in &node.sightings {
                 let said = sighting.attributes.as_deref().map(|said| said.differing(&nothing)).unwrap_or_default();
                 let [accounts, devices] = &mut view.columns;
@@ -453,6 +458,7 @@ impl<'i> Entry<'i> {
             usage: Use::Other,
             seen: present().map(|sighting| sighting.span.last).max().unwrap_or_default(),
             parts: present().map(|sighting| sighting.part).collect(),
+            listed_only: false,
         }
     }
 

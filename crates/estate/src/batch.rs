@@ -25,8 +25,35 @@ pub enum System {
     Ldap,
     AwsIam,
     Kubernetes,
+    /// Microsoft Entra ID.
+    Entra,
+    Okta,
+    GoogleWorkspace,
+    /// An organisation at GitHub.
+    Github,
+    /// Hosts that are reached by SSH: accounts, authorized keys, sudo.
+    SshHost,
+    /// A list of the people of the organisation, who left among them.
+    People,
     /// A table with a mapping of its own.
     Table,
+}
+
+impl System {
+    /// Whether it signs people in for others.
+    pub const fn is_identity_provider(self) -> bool {
+        matches!(self, Self::Entra | Self::Okta | Self::GoogleWorkspace)
+    }
+
+    /// Whether its resources are what people sign in to, and not what it keeps for itself.
+    pub const fn lists_applications(self) -> bool {
+        self.is_identity_provider() || matches!(self, Self::Table)
+    }
+
+    /// Whether it says who works here: a person that it has is somebody.
+    pub const fn lists_people(self) -> bool {
+        matches!(self, Self::People | Self::Table)
+    }
 }
 
 impl fmt::Display for System {
@@ -38,6 +65,12 @@ impl fmt::Display for System {
             Self::Ldap => "ldap",
             Self::AwsIam => "aws-iam",
             Self::Kubernetes => "kubernetes",
+            Self::Entra => "entra",
+            Self::Okta => "okta",
+            Self::GoogleWorkspace => "google-workspace",
+            Self::Github => "github",
+            Self::SshHost => "ssh-host",
+            Self::People => "people",
             Self::Table => "table",
         })
     }

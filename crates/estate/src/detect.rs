@@ -4,10 +4,16 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::sources::hosts;
+use crate::sources::table::is_mapping;
+
 /// What is read here, for whoever brought something else.
 pub(crate) const KNOWN: &str = "SharpHound collections (JSON, zip), BloodHound-style graphs (JSON lines, OpenGraph), \
-                                LDIF of Active Directory and other LDAP, account authorization details of AWS IAM, \
-                                Kubernetes objects (JSON, YAML)";
+                                LDIF of Active Directory and other LDAP, \
+                                account authorization details of AWS IAM, \
+                                Kubernetes objects (JSON, YAML), documents of Entra ID, Okta, Google Workspace, GitHub \
+                                and people, ScubaGear's settings export, Workday's reports, lists of people (CSV), hosts \
+                                with keys and sudo, and tables (CSV, JSON) that come with a mapping";
 
 /// The kinds of file that are read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,24 +25,49 @@ pub enum Format {
     AwsAuthorization,
     KubernetesJson,
     KubernetesYaml,
+    /// A document of one realm of a source that says which.
+    Document,
+    /// ScubaGear's `ProviderSettingsExport.json`.
+    Scuba,
+    /// Workday's report as a web service.
+    WorkdayReport,
+    SshHosts,
+    /// Says what the columns of tables are.
+    Mapping,
+    /// Anything else that may be one: CSV, or JSON of no known kind.
+    Table,
 }
 
 pub(crate) fn detect(text: &str) -> Option<Format> {
     let text = text.trim_start();
     match text.as_bytes().first()? {
-        b'{' => json(text),
+        b'{' => Some(json(text)?.unwrap_or(Format::Table)),
+        b'[' => is_json(text).then_some(Format::Table),
+        _ if text.starts_with(hosts::BEGINNING) => Some(Format::SshHosts),
+        _ if is_mapping(text) => Some(Format::Mapping),
         _ if ldif(text) => Some(Format::Ldif),
         _ if yaml(text) => Some(Format::KubernetesYaml),
-        _ => None,
+        _ => Some(Format::Table),
     }
 }
 
-/// By the first JSON value: its keys, and for a document of a type what it says of itself.
-fn json(text: &str) -> Option<Format> {
+fn is_json(text: &str) -> bool {
+    serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>().next().is_some_and(|value| value.is_ok())
+}
+
+/// By the first JSON value: its keys, and for a document of a type what it says of itself. `None`: no JSON; `Some(None)`: JSON of no kind that
+/// is known here.
+fn json(text: &str) -> Option<Option<Format>> {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Shape>();
     let shape = values.next()?.ok()?;
     let has = |key: &str| shape.keys.iter().any(|known| known == key);
-    if has("meta") {
+    Some(if has("source") && has("realm") {
+        Some(Format::Document)
+    } else if has("conditional_access_policies") && has("privileged_users") {
+        Some(Format::Scuba)
+    } else if has("Report_Entry") {
+        Some(Format::WorkdayReport)
+    } else if has("meta") {
         Some(Format::Sharphound)
     } else if has("graph") {
         Some(Format::OpenGraph)
@@ -48,7 +79,7 @@ fn json(text: &str) -> Option<Format> {
         Some(Format::GraphLines)
     } else {
         None
-    }
+    })
 }
 
 /// The first keys of an object; the rest is passed over.

@@ -37,7 +37,7 @@ pub(crate) fn fault(error: &serde_json::Error) -> (Cause, Place) {
 /// record with its number to `take`. A list that is not there has no records; one that is there twice is a fault.
 pub(crate) fn each<T: DeserializeOwned>(
     text: &str,
-    path: &'static [&'static str],
+    path: &[&str],
     take: &mut dyn FnMut(u32, T) -> Result<(), (Cause, Option<Place>)>,
 ) -> Result<u32, (Cause, Option<Place>)> {
     let mut stopped = None;
@@ -96,7 +96,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for List<'_, T> {
 }
 
 struct Within<'a, T> {
-    path: &'static [&'static str],
+    path: &'a [&'a str],
     list: List<'a, T>,
 }
 

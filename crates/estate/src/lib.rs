@@ -7,6 +7,7 @@
 
 mod archive;
 mod batch;
+mod csv;
 mod detect;
 mod fault;
 mod inventory;

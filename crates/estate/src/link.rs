@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::batch::System;
 use crate::inventory::Inventory;
 use crate::observation::{Attributes, Kind};
 
@@ -17,6 +18,8 @@ pub enum Basis {
     Identifier,
     /// The same `userPrincipalName`, unique in each directory.
     PrincipalName,
+    /// The number of an employee, in the list of people and in a directory.
+    EmployeeNumber,
     /// The same address, verified by both.
     VerifiedEmail,
     /// A person said so.
@@ -188,17 +191,21 @@ impl Inventory {
                 }
             }
         }
-        let keys: [(Basis, Value); 4] = [
+        let keys: [(Basis, Value); 5] = [
             (Basis::Identifier, |a| a.sid.as_deref().map(folded)),
             (Basis::Identifier, |a| a.immutable_id.as_deref().or(a.guid.as_deref()).map(folded)),
             (Basis::PrincipalName, |a| a.principal_name.as_deref().map(folded)),
+            (Basis::EmployeeNumber, |a| a.employee_number.as_deref().map(folded)),
             (Basis::VerifiedEmail, |a| a.email.as_deref().filter(|_| a.email_verified == Some(true)).map(folded)),
         ];
         for (basis, value) in keys {
             for same in groups(identities, value) {
                 for (one, other) in pairs_of(identities, &same) {
                     // One partner per directory is what unique means: with two in one, neither is certain.
-                    if crowded(identities, &same, one, other) {
+                    // A number means what it means only to those who gave it: two directories prove nothing to each other.
+                    let listed =
+                        basis != Basis::EmployeeNumber || [one, other].iter().any(|id| is_listed(identities, *id));
+                    if !listed || crowded(identities, &same, one, other) {
                         ambiguous.push((one, other, basis));
                     } else {
                         found.entry((one, other)).or_insert(basis);
@@ -221,6 +228,12 @@ fn crowded(identities: &[Identity], same: &[usize], one: usize, other: usize) ->
         .filter(|third| **third != one && **third != other)
         .filter_map(|third| identities.get(*third))
         .any(|third| !third.realms.is_disjoint(&a.realms) || !third.realms.is_disjoint(&b.realms))
+}
+
+/// Whether a list of people has it.
+fn is_listed(identities: &[Identity], identity: usize) -> bool {
+    let people = System::People.to_string();
+    identities.get(identity).is_some_and(|identity| identity.realms.iter().any(|(system, _)| *system == people))
 }
 
 /// Those that share a value; a value that too many share says nothing.

@@ -181,6 +181,8 @@ pub enum SignInKind {
     Interactive,
     /// Only the provider's own dashboard.
     Dashboard,
+    /// At the identity provider, in person or by a programme for them; it comes up to a day late.
+    Provider,
 }
 
 impl SignInKind {
@@ -189,6 +191,7 @@ impl SignInKind {
         const DAY: u64 = 86_400;
         match self {
             Self::Replicated => Some(Duration::from_secs(14 * DAY)),
+            Self::Provider => Some(Duration::from_secs(DAY)),
             Self::Password | Self::Interactive => Some(Duration::ZERO),
             // IAM says the hour of the last use within its tracking period.
             Self::Key | Self::Role => Some(Duration::from_secs(4 * 3600)),
@@ -301,12 +304,16 @@ attributes! {
     /// `userPrincipalName`: kept unique by its directory.
     principal_name: Option<Box<str>>,
     account_name: Option<Box<str>>,
+    /// The number by which whoever pays the person knows them.
+    employee_number: Option<Box<str>>,
     display_name: Option<Box<str>>,
     title: Option<Box<str>>,
     department: Option<Box<str>>,
     /// When the person left, says an HR feed.
     left: Option<Timestamp>,
     guest: Option<bool>,
+    /// Whether an identity provider signs people in to it. A password that the provider keeps and types in is no sign-on.
+    single_sign_on: Option<bool>,
     /// krbtgt, Administrator, Guest: made by the system, nobody's.
     built_in: Option<bool>,
     /// The account of a trust between domains.

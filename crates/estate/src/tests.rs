@@ -12,6 +12,7 @@ mod link;
 mod merge;
 mod project;
 mod sharphound;
+mod sources;
 
 use std::io::Write as _;
 use std::ops::ControlFlow;

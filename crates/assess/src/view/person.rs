@@ -43,9 +43,10 @@ impl People {
             if entry.kind == Kind::Human && !entry.parts.is_empty() {
                 people.persons.insert(people.identity(entry.number));
                 let table = entry.parts.iter().filter_map(|part| view.inventory.part(*part));
-                people.feed |= table.into_iter().any(|part| part.system == System::Table);
+                people.feed |= table.into_iter().any(|part| part.system.lists_people());
             }
-            if view.exported(entry, "left") {
+            let listed = entry.parts.iter().filter_map(|part| view.inventory.part(*part));
+            if view.exported(entry, "left") || listed.into_iter().any(|part| part.system == System::People) {
                 people.listed.insert(people.identity(entry.number));
             }
             people.name(entry);

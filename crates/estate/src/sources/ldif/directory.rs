@@ -242,6 +242,7 @@ fn attributes(intake: &Intake<'_, '_>, entry: &Entry<'_>, kind: Kind, key: &str)
     found.sign_ins.sort();
     found.email = text("mail")?;
     found.principal_name = text("userprincipalname")?;
+    found.employee_number = text("employeenumber")?.or(text("employeeid")?);
     found.title = text("title")?;
     found.department = text("department")?;
     found.operating_system = text("operatingsystem")?;
