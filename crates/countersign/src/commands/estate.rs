@@ -204,6 +204,7 @@ const fn basis(basis: Basis) -> &'static str {
         Basis::Named => "one source names the other's key",
         Basis::Identifier => "the same identifier",
         Basis::PrincipalName => "the same principal name",
+        Basis::EmployeeNumber => "the same number of an employee, in the list of people and in a directory",
         Basis::VerifiedEmail => "the same address, verified by both",
         Basis::Confirmed => "a person said so",
     }
