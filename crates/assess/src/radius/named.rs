@@ -120,7 +120,7 @@ pub enum NoEdge {
 }
 
 fn shown(node: &NamedNode) -> String {
-    format!("{} ({}, {})", node.name, node.kind, node.key)
+    format!("{} ({}, {})", node.name.escape_debug(), node.kind, node.key.escape_debug())
 }
 
 fn listed(nodes: &[NamedNode], count: usize) -> String {
@@ -130,7 +130,7 @@ fn listed(nodes: &[NamedNode], count: usize) -> String {
 }
 
 fn suggested(similar: &[NamedNode]) -> String {
-    let names: Vec<&str> = similar.iter().map(|node| node.name.as_str()).collect();
+    let names: Vec<String> = similar.iter().map(|node| node.name.escape_debug().to_string()).collect();
     if names.is_empty() { String::new() } else { format!("; did you mean {}?", names.join(", ")) }
 }
 
@@ -186,7 +186,7 @@ impl<'i> Named<'i> {
     fn similar(&self, text: &str) -> Vec<NamedNode> {
         let wanted = text.to_lowercase();
         let letters: Vec<char> = wanted.chars().collect();
-        let most = (letters.len() / 3).max(1);
+        let most = letters.len().div_ceil(3);
         let mut near: Vec<(usize, usize)> = Vec::new();
         for (number, node) in self.inventory.nodes().iter().enumerate().filter(|(_, node)| !node.sightings.is_empty()) {
             let name = node.name().to_lowercase();
@@ -358,7 +358,7 @@ pub(super) const fn is_identity(kind: NodeKind) -> bool {
 }
 
 /// A word of the inventory as it is written.
-fn word(value: impl Serialize) -> String {
+pub(super) fn word(value: impl Serialize) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
 }

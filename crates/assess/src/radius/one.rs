@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use countersign_estate::{Kind, Node};
 use countersign_graph::{NodeId, Path, PathCount, Routes};
 use serde::{Deserialize, Serialize};
 
-use super::named::{Named, NamedEdge, NamedNode};
+use super::named::{Named, NamedEdge, NamedNode, word};
 
 /// How many nodes of tier zero are listed by name.
 const LISTED: usize = 20;
@@ -57,11 +58,12 @@ impl Named<'_> {
     /// What one node reaches. `None`: it is not of this graph.
     pub fn radius(&self, routes: &Routes<'_>, node: NodeId) -> Option<OneRadius> {
         let reached = routes.reached_from(&[node]);
-        let (mut by_kind, mut by_tier) = (BTreeMap::new(), BTreeMap::new());
+        let (mut kinds, mut by_tier) = (BTreeMap::new(), BTreeMap::new());
         let mut tier_zero = Vec::new();
         for id in &reached {
             let Some(one) = self.graph().node(*id) else { continue };
-            *by_kind.entry(one.kind.name().to_owned()).or_insert(0) += 1;
+            let kind = self.inventory().nodes().get(id.index()).map_or(Kind::Unknown, Node::kind);
+            *kinds.entry(kind).or_insert(0) += 1;
             if let Some(tier) = one.tier {
                 *by_tier.entry(tier.name().to_owned()).or_insert(0) += 1;
             }
@@ -75,7 +77,7 @@ impl Named<'_> {
         Some(OneRadius {
             node: self.node(node)?,
             reached: reached.len() as u64,
-            by_kind,
+            by_kind: kinds.into_iter().map(|(kind, count)| (word(kind), count)).collect(),
             by_tier,
             tier_zero_reached: tier_zero.len() as u64,
             tier_zero: self.nodes(tier_zero.iter().take(LISTED).copied()),

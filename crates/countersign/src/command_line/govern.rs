@@ -239,16 +239,15 @@ pub struct ChokePoints {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true, id = "change")]
 pub struct WhatIf {
     /// An edge as paths are printed, "FROM member-of TO", or "FROM -> TO" for all between two.
-    #[arg(long, value_name = "EDGE", group = "change")]
+    #[arg(long, value_name = "EDGE", required_unless_present_any = ["remove_node", "disable"])]
     pub remove: Vec<String>,
     /// A node with all its edges.
-    #[arg(long, value_name = "NODE", group = "change")]
+    #[arg(long, value_name = "NODE")]
     pub remove_node: Vec<String>,
     /// An account that is disabled, and not removed.
-    #[arg(long, value_name = "NODE", group = "change")]
+    #[arg(long, value_name = "NODE")]
     pub disable: Vec<String>,
     /// At most this many of the nodes that it changes something for.
     #[arg(long, value_name = "N", default_value_t = 20)]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use countersign_assess::{Assessment, Checked, Health, Outcome, Own, Parameters};
+use countersign_report::{Content, Pack};
 use serde_json::json;
 
 use super::answer::csv_line;
@@ -35,9 +36,14 @@ pub(super) async fn assess(options: &Assess, terminal: &Terminal) -> anyhow::Res
         let mut watch = work.computing("following everybody");
         let assessment = Assessment::watched(&inventory, &projection, &own, &parameters, as_of, &mut watch)?;
         let assessment = assessment.named(options.organisation.clone());
+        work.doing("writing the report");
+        let content = Content { assessment: &assessment, files: inventory.files(), before: None, trend: &[] };
         let files = [
+            ("report.html", countersign_report::html(&content).into_bytes()),
+            ("report.pdf", countersign_report::pdf(&content)?),
             ("assessment.json", serde_json::to_vec_pretty(&assessment)?),
             ("findings.csv", findings(&assessment.health).into_bytes()),
+            ("evidence.json", Pack::of(&content)?.to_json().into_bytes()),
         ];
         Ok((assessment, files))
     })?;

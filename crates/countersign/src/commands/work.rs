@@ -10,7 +10,7 @@ use crate::terminal::Terminal;
 
 /// Ctrl-C was pressed.
 #[derive(Debug, thiserror::Error)]
-#[error("stopped; nothing was written")]
+#[error("stopped; nothing was written here")]
 pub(super) struct Interrupted;
 
 /// Work that is under way.
@@ -41,6 +41,17 @@ impl Work {
         let done = tokio::task::block_in_place(work);
         self.erase();
         if self.stop.load(Ordering::Relaxed) { Err(Interrupted.into()) } else { done }
+    }
+
+    /// Waits for a server.
+    ///
+    /// # Errors
+    /// What it fails with, or [`Interrupted`].
+    pub(super) async fn wait<T>(&self, answer: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        tokio::select! {
+            answer = answer => answer,
+            _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
+        }
     }
 
     /// Watches files being read.

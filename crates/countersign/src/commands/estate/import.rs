@@ -38,7 +38,7 @@ pub(super) async fn import(
             let at = options.at.unwrap_or_else(|| SystemClock.now());
             work.run(|| into_file(&exports, path, at, options.dry_run, work))?
         }
-        None => into_server(&control()?, &exports, options).await?,
+        None => work.wait(into_server(&control()?, &exports, options)).await?,
     };
     tell(&answer, options.dry_run, terminal)
 }
@@ -146,7 +146,8 @@ fn tell(answer: &Value, dry_run: bool, terminal: &Terminal) -> anyhow::Result<()
     terminal.table(&table);
     for skipped in answer.get("skipped").and_then(Value::as_array).into_iter().flatten() {
         let (count, reason) = (cell(skipped, "/count"), cell(skipped, "/reason"));
-        terminal.note(format!("left out: {count} × {reason} ({})", crate::terminal::plain(&cell(skipped, "/file"))));
+        let line = format!("left out: {count} × {reason} ({})", cell(skipped, "/file"));
+        terminal.note(crate::terminal::plain(&line));
     }
     let contradictions = cell(answer, "/contradiction_count");
     if contradictions != "0" {

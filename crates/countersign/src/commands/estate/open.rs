@@ -38,7 +38,8 @@ pub(in crate::commands) async fn open(
     if let Some(path) = &which.kept.estate {
         return work.run(|| saved(path));
     }
-    let Some(bytes) = control()?.download(SERVER, Limits::default().total_bytes).await? else {
+    let control = control()?;
+    let Some(bytes) = work.wait(control.download(SERVER, Limits::default().total_bytes)).await? else {
         bail!(
             "the server keeps no estate yet: `countersign estate import FILE…` takes exports in; or name exports to \
              look at them without a server"
