@@ -22,10 +22,10 @@ pub struct Input<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Whether these bytes are an archive, or a text of a kind that is read here.
+/// Whether these bytes are an archive, or by themselves a text of a kind that is read here. Any text may be a table, so that a table is none.
 pub fn is_known(bytes: &[u8]) -> bool {
-    let text = || text::utf8(bytes, usize::MAX).ok().and_then(|text| detect(&text));
-    archive::is_archive(bytes) || text().is_some()
+    let format = || text::utf8(bytes, usize::MAX).ok().and_then(|text| detect(&text));
+    archive::is_archive(bytes) || format().is_some_and(|format| format != Format::Table)
 }
 
 /// Reads all files of one import.

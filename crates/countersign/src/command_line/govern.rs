@@ -266,6 +266,9 @@ pub struct Assess {
     /// Where the report is written: a directory that is empty or does not exist yet.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// How the columns of a table among the files are to be read.
+    #[arg(long = "map", value_name = "FILE")]
+    pub maps: Vec<PathBuf>,
     /// Whose estate it is, for the report.
     #[arg(long, value_name = "NAME")]
     pub organisation: Option<String>,

@@ -28,7 +28,9 @@ pub(super) async fn assess(options: &Assess, terminal: &Terminal) -> anyhow::Res
     let work = Work::begin(terminal);
     let (as_of, at) = dates(options.as_of);
     let (assessment, files) = work.run(|| {
-        let inventory = of_files(&options.files, at, &work, terminal)?;
+        // A mapping is a file like any other.
+        let files = [&*options.files, &*options.maps].concat();
+        let inventory = of_files(&files, at, &work, terminal)?;
         work.doing("building the graph");
         let projection = inventory.project()?;
         work.doing("checking");

@@ -193,7 +193,7 @@ fn a_person_links_accounts_of_different_directories() {
     fs::write(export.path("other.json"), named(&other)).unwrap();
     let (one, other) = (export.path("one.json"), export.path("other.json"));
     succeeds(&["estate", "import", text(&one), text(&other), "--estate", kept]);
-    let links = |more: &[&str]| json(&succeeds(&[&["estate", "links", "--estate", kept, "--json"], more].concat()));
+    let links = |more: &[&str]| json(&succeeds(&[&["estate", "links", "--estate", kept, "--json"][..], more].concat()));
     let state = |links: &Value| links[0]["state"].as_str().unwrap_or("none").to_owned();
     assert!(state(&links(&["--proposed"])).starts_with("proposed, 35"), "{}", links(&[]));
     let (ada, other) = ("ada@corp.example", "ada@partner.example");
