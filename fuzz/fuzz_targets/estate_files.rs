@@ -22,7 +22,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// What a file has to begin with to be one of a family: the fuzzer's first byte chooses.
-const BEGINNINGS: [&str; 8] = [
+const BEGINNINGS: [&str; 15] = [
     "",
     r#"{"meta":{"type":"users","version":6},"data":["#,
     r#"{"type":"node","id":"1","labels":["User"],"#,
@@ -31,6 +31,13 @@ const BEGINNINGS: [&str; 8] = [
     r#"{"UserDetailList":["#,
     r#"{"apiVersion":"v1","items":[{"kind":"Namespace","metadata":{"name":"kube-system","uid":"u"}},"#,
     "apiVersion: v1\nkind: List\nitems:\n- kind: Namespace\n  metadata: {name: kube-system, uid: u}\n",
+    r#"{"source":"entra","realm":"t","users":[{"id":"u"}],"#,
+    r#"{"source":"okta","realm":"r","users":[{"id":"u","#,
+    r#"{"source":"google-workspace","realm":"r","users":[{"id":"u","primaryEmail":"a@b"}],"#,
+    r#"{"source":"github","realm":"r","members":[{"login":"u","role":"admin"}],"#,
+    r#"{"conditional_access_policies":[],"privileged_users":{},"tenant_details":[{"TenantId":"t"}],"#,
+    r#"{"Report_Entry":[{"Employee_ID":"1","#,
+    "Employee ID,Name,Status\n",
 ];
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
