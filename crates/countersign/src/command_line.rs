@@ -15,7 +15,7 @@ use countersign_model::{DeviceId, GroupId, KeyId, ResourceId, SessionId, Subject
 pub use ask::{Ask, Circumstances, Coverage, Shown, WhatCan, WhoCan, WhoDid, Why};
 pub use govern::{
     Assess, BlastRadius, ChokePoints, Estate, EstateImport, EstateLink, EstateList, Followed, Graph, Health, Kept,
-    Looked, Paths, WhatIf, Which,
+    LiveDirectory, Looked, Paths, WhatIf, Which,
 };
 pub use policy::{
     Circumstance, FailOn, LintFormat, Loss, Policy, PolicyDirectory, PolicyFmt, PolicyLint, PolicyMatrix, PolicyProve,
@@ -34,6 +34,8 @@ Environment:
   COUNTERSIGN_DATA     the data directory (default: as configured, ./countersign-data)
   COUNTERSIGN_SERVER   the control host of a server on another machine, with
   COUNTERSIGN_API_KEY  an API key for it; otherwise the operator key in the data directory is used
+  COUNTERSIGN_DIRECTORY_PASSWORD
+                       the password of the account that `estate import ldaps://…` reads with
   NO_COLOR             no colours";
 
 /// One policy decides every request, and every session stays under it while it lives.

@@ -103,7 +103,11 @@ const fn listing(command: &Command) -> Option<&'static str> {
 }
 
 fn code(error: &anyhow::Error) -> u8 {
-    let mistaken = error.is::<Mistakes>() || error.is::<countersign_policy::Diagnostics>() || error.is::<Undone>();
+    let mistaken = error.is::<Mistakes>()
+        || error.is::<countersign_policy::Diagnostics>()
+        || error.is::<Undone>()
+        || error.is::<countersign_directory::AddressFault>()
+        || error.is::<countersign_directory::AccountFault>();
     let unreachable = error.chain().any(|cause| cause.is::<Unreachable>() || cause.is::<NoServer>());
     match (mistaken, unreachable) {
         (true, _) => 2,

@@ -45,7 +45,9 @@ pub enum Estate {
     /// Take exports of directories in: all of them, or none.
     #[command(after_help = "Examples:\n  countersign estate import collection.zip hr.csv\n  \
                             countersign estate import export/ --dry-run\n  \
-                            countersign estate import corp.ldif --estate corp.estate --at 2026-11-01T06:00:00Z\n\n\
+                            countersign estate import corp.ldif --estate corp.estate --at 2026-11-01T06:00:00Z\n  \
+                            countersign estate import ldaps://dc1.corp.example --bind-dn reader@corp.example \\\n    \
+                            --password-file reader.txt --directory-ca corp-ca.pem --mirror corp.ldif --incremental\n\n\
                             Without --estate it is the server's estate. Importing the same twice is importing it once.")]
     Import(EstateImport),
     /// What there is, or what a query selects.
@@ -103,7 +105,7 @@ pub enum Estate {
 
 #[derive(Debug, Args)]
 pub struct EstateImport {
-    /// Exports: files, archives, folders.
+    /// Exports: files, archives, folders; or a directory that is asked live: ldaps://HOST[:PORT], or ldap:// with StartTLS.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Keep the estate in this file, in place of the server's. It is made where there is none.
@@ -115,6 +117,35 @@ pub struct EstateImport {
     /// When the files were exported, as in 2026-11-01T06:00:00Z; without it, now.
     #[arg(long, value_name = "TIME")]
     pub at: Option<Timestamp>,
+    #[command(flatten)]
+    pub live: LiveDirectory,
+}
+
+/// How a directory is asked live.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "A directory that is asked live")]
+pub struct LiveDirectory {
+    /// The account that reads: a distinguished name, or with Active Directory a name such as reader@corp.example.
+    #[arg(long, value_name = "NAME")]
+    pub bind_dn: Option<String>,
+    /// The file with its password; without it COUNTERSIGN_DIRECTORY_PASSWORD counts, or the terminal is asked.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// PEM file with the authority of the directory's certificate; without it, public authorities.
+    #[arg(long, value_name = "FILE")]
+    pub directory_ca: Option<PathBuf>,
+    /// Read below this name only; may stand several times.
+    #[arg(long = "base", value_name = "DN")]
+    pub bases: Vec<String>,
+    /// Keep what was read in this file, as LDIF: the evidence, and where the next import goes on.
+    #[arg(long, value_name = "FILE")]
+    pub mirror: Option<PathBuf>,
+    /// Read only what changed since the mirror was written, where the directory can tell.
+    #[arg(long, requires = "mirror")]
+    pub incremental: bool,
+    /// Without encryption; within this machine only.
+    #[arg(long)]
+    pub plaintext: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 
 mod files;
 mod import;
+mod ldap;
 mod node;
 pub(super) mod open;
 

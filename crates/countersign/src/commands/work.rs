@@ -63,6 +63,19 @@ impl Work {
         }
     }
 
+    /// Watches a directory being asked.
+    pub(super) fn asking(&self) -> impl FnMut(countersign_directory::Progress<'_>) -> ControlFlow<()> {
+        let work = self.clone();
+        move |progress| {
+            work.say(format_args!(
+                "asking for {}: {} entries",
+                crate::terminal::plain(progress.what),
+                progress.entries
+            ));
+            work.going()
+        }
+    }
+
     /// Watches the graph being computed on.
     pub(super) fn computing(&self, what: &'static str) -> impl FnMut(countersign_graph::Progress) -> ControlFlow<()> {
         let work = self.clone();

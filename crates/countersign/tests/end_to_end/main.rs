@@ -15,6 +15,7 @@ mod demonstration;
 mod devices;
 mod estate;
 mod governing;
+mod live_directory;
 mod observing;
 mod offline;
 mod policy_author;

@@ -1,21 +1,22 @@
 //! `estate import`: exports into the server's estate, or into one that is kept in a file. All of them or none: a saved estate is put
 //! into place whole, under its name in one step.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use countersign_administrator::SystemClock;
+use countersign_directory::Address;
 use countersign_estate::{Counts, Inventory, Limits, Report, Watch, read};
 use countersign_model::{Clock as _, Timestamp};
 use serde_json::{Value, json};
 
 use super::files::Exports;
-use super::open;
+use super::{ldap, open};
 use crate::command_line::EstateImport;
 use crate::commands::answer::{cell, query};
 use crate::commands::work::Work;
@@ -31,7 +32,13 @@ pub(super) async fn import(
     work: &Work,
     terminal: &Terminal,
 ) -> anyhow::Result<()> {
-    let exports = work.run(|| Exports::read(&options.files, &Limits::default()))?;
+    let is_address = |path: &&PathBuf| path.to_str().is_some_and(Address::is_meant);
+    let (addresses, files): (Vec<&PathBuf>, Vec<&PathBuf>) = options.files.iter().partition(is_address);
+    let files: Vec<PathBuf> = files.into_iter().cloned().collect();
+    let mut exports = work.run(|| Exports::read(&files, &Limits::default()))?;
+    for address in addresses {
+        exports.files.push(ldap::read(&address.to_string_lossy(), options, work, terminal)?);
+    }
     open::tell_left_out(&exports, terminal);
     let answer = match &options.estate {
         Some(path) => {
@@ -54,9 +61,14 @@ fn into_file(exports: &Exports, path: &Path, at: Timestamp, dry_run: bool, work:
     Ok(told(&report))
 }
 
-/// Puts a saved estate into place. It says who has power over whom: nobody else reads it. A crash leaves the former one, or this
-/// one, and at most a file beside it whose name ends in `.new`, which the next time replaces.
+/// Puts a saved estate into place.
 pub(super) fn keep(inventory: &Inventory, path: &Path) -> anyhow::Result<()> {
+    put(path, |out| Ok(inventory.save(out)?))
+}
+
+/// Puts a file into place. It says who has power over whom: nobody else reads it. A crash leaves the former one, or this one, and
+/// at most a file beside it whose name ends in `.new`, which the next time replaces.
+pub(super) fn put(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let unwritable = || format!("{} cannot be written", path.display());
     let mut name = path.file_name().with_context(unwritable)?.to_owned();
     name.push(".new");
@@ -66,7 +78,7 @@ pub(super) fn keep(inventory: &Inventory, path: &Path) -> anyhow::Result<()> {
     }
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).with_context(unwritable)?;
     let mut out = BufWriter::new(file);
-    inventory.save(&mut out).with_context(unwritable)?;
+    write(&mut out).with_context(unwritable)?;
     let file = out.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(unwritable)?;
     file.sync_all().with_context(unwritable)?;
     fs::rename(&beside, path).with_context(unwritable)
