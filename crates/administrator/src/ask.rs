@@ -8,6 +8,7 @@ mod done;
 mod matrix;
 mod past;
 mod situation;
+mod undocumented;
 mod why;
 
 use std::collections::{BTreeSet, HashSet};
@@ -31,6 +32,7 @@ pub use done::{DidError, DidFilter, Doing, Done};
 pub use matrix::{AccessMatrix, MatrixRow, Members};
 pub use past::PastError;
 pub use situation::{Conditions, DeviceCondition, NetworkCondition, RequestCondition};
+pub use undocumented::{Undocumented, UndocumentedKind};
 pub use why::{Chain, Provenance, Reversal, Why, WhyError};
 
 /// Hears how many pieces of the work are done and of how many, and ends it with `Break`.
@@ -241,6 +243,16 @@ impl Moment {
             say("a policy computes with ages or with the time: the answer is for now");
         } else if !policies.time().instants.is_empty() {
             say("a policy names an instant: the answer is for now");
+        }
+        let in_force = |it: &&Arc<countersign_model::Exception>| {
+            self.view.standing(it, self.now) == countersign_model::ExceptionStanding::InForce
+        };
+        match self.view.exceptions().filter(in_force).count() {
+            0 => {}
+            1 => say("an exception is in force, which is for somebody: it is counted where one subject is asked about"),
+            more => say(&format!(
+                "{more} exceptions are in force, each for somebody: they are counted where one subject is asked about"
+            )),
         }
         match policies.observed().count() {
             0 => {}

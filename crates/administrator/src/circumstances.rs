@@ -123,7 +123,7 @@ impl Administrator {
 
         let pinned =
             resolved.session.is_none() || resolved.device.as_ref() == circumstances.device.as_ref().map(|d| &d.id);
-        let active = |id: &SubjectId| view.subject(id).is_some_and(|record| record.state == SubjectState::Active);
+        let active = |id: &SubjectId| view.is_active(id);
         let answers = resolved.owner.as_ref().is_none_or(active)
             && subject.and_then(|record| record.acts_for()).is_none_or(active);
         let covered =
@@ -147,6 +147,10 @@ impl Administrator {
                 (Asked { subject, action, resource, session, circumstances }, judged, None)
             }
             Ok((person, resource)) => {
+                circumstances.exception = view.relaxing(person, resource, action.class, now);
+                if let Some(exception) = &circumstances.exception {
+                    holds_until = holds_until.min(exception.expires);
+                }
                 let slice = Slice { subject: &person.record, resource: &resource.record };
                 let id = resource.resource.id.clone();
                 if let Some(until) = resource.resource.observed_until(now) {
@@ -203,7 +207,7 @@ pub(crate) fn deny(cause: DenialCause) -> Decision {
     Decision::Deny(Denial { cause, reasons: Reasons::default(), remedy: None })
 }
 
-/// Everything but the risk, and until when it stays as it is.
+/// Everything but the risk and exceptions, and until when it stays as it is.
 pub(crate) fn gather(
     view: &View,
     rules: &Rules,

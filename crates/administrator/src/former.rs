@@ -2,7 +2,7 @@
 //! change: so the world of any past instant is the world of today with everything since taken back, whatever became of
 //! each change after its record (docs/decisions/0013). Devices are not among them: nobody asks about their past.
 
-use countersign_model::{GroupId, Signal, SignalKind, Subject};
+use countersign_model::{Exception, GroupId, Signal, SignalKind, Subject};
 
 use crate::world::View;
 
@@ -35,6 +35,12 @@ pub(crate) fn former(before: &View, signal: &Signal) -> Vec<SignalKind> {
         SignalKind::ResourceRemoved { id } => vec![former_resource(before, id)],
         SignalKind::SegmentPut { segment } => vec![former_segment(before, &segment.id)],
         SignalKind::SegmentRemoved { id } => vec![former_segment(before, id)],
+        // One that is new was in force for nobody before, which a mere request is too.
+        SignalKind::ExceptionPut { exception } => {
+            let former = before.exception(&exception.id).map(|former| former.as_ref().clone());
+            let request = || Exception { approval: None, end: None, ..exception.as_ref().clone() };
+            vec![SignalKind::ExceptionPut { exception: Box::new(former.unwrap_or_else(request)) }]
+        }
         SignalKind::DevicePut { .. }
         | SignalKind::DeviceManaged { .. }
         | SignalKind::DeviceState { .. }

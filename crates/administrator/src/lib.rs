@@ -13,6 +13,7 @@ mod built_in;
 mod circumstances;
 mod clock;
 mod devices;
+mod exceptions;
 mod federated;
 mod former;
 mod hand_off;
@@ -53,6 +54,7 @@ use countersign_policy::Symbols;
 use countersign_store::Store;
 
 use crate::accounts::Accounts;
+use crate::exceptions::Probes;
 use crate::leases::Leases;
 use crate::metrics::Metrics;
 use crate::policies::Rules;
@@ -64,11 +66,12 @@ pub use apply::{ApplyReport, Bundle};
 pub use ask::{
     AccessMatrix, Answer, AskError, Chain, Conditions, Coverage, DeviceCondition, DidError, DidFilter, Doing, Done,
     Door, Gaps, Holder, MatrixRow, Members, NetworkCondition, Ownerless, PastError, Provenance, Reach,
-    RequestCondition, Reversal, Tick, Under, WhatCan, WhoCan, Why, WhyError,
+    RequestCondition, Reversal, Tick, Under, Undocumented, UndocumentedKind, WhatCan, WhoCan, Why, WhyError,
 };
 pub use built_in::{AUDITORS, ENFORCEMENT_POINTS, LOCAL_OPERATOR, OWNERS, built_in_resources};
 pub use clock::SystemClock;
 pub use devices::{DeviceError, EnrolledDevice};
+pub use exceptions::{ExceptionFigures, ExceptionView, NewException, ProbeResult, TierFigures, Works};
 pub use federated::FederatedStart;
 pub use hand_off::local_path;
 pub use inquiry::{Answered, Inquiry, InquiryError, Stated};
@@ -131,6 +134,7 @@ pub(crate) struct Inner {
     pub(crate) rules: ArcSwap<Rules>,
     pub(crate) catalog: ArcSwap<Catalog>,
     pub(crate) accounts: Accounts,
+    pub(crate) probes: Probes,
     pub(crate) leases: Leases,
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Metrics,

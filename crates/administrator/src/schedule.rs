@@ -37,6 +37,7 @@ impl Administrator {
             self.pass(now).await;
             if housekeeping <= now {
                 self.housekeep_accounts().await;
+                self.gauge_exceptions();
                 housekeeping = now.plus(HOUSEKEEPING);
             }
         }

@@ -32,6 +32,8 @@ pub struct Settings {
     /// One in this many live decisions is made a second time by Cedar's own authorizer; 0 for none.
     pub shadow_one_in: u32,
     pub policy_approval: PolicyApproval,
+    /// How far ahead an exception may end, from when it is asked for, agreed to or reviewed.
+    pub longest_exception: Duration,
     /// Admissions that may wait for the ledger at once; more are shed.
     pub max_in_flight: usize,
 }
@@ -72,6 +74,7 @@ impl Default for Settings {
             disclosure: Disclosure::Remedy,
             shadow_one_in: 1000,
             policy_approval: PolicyApproval::None,
+            longest_exception: Duration::from_secs(90 * 24 * 3600),
             max_in_flight: 4096,
         }
     }

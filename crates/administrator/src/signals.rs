@@ -14,6 +14,7 @@ use countersign_model::{DecisionId, Device, KeyId, SessionId, Signal, SignalKind
 use countersign_store::{Change, RiskRecord, StoreError};
 
 use crate::Administrator;
+use crate::exceptions::with_what_ends;
 use crate::former::former;
 use crate::leases::Live;
 use crate::pass::Pass;
@@ -59,6 +60,7 @@ impl Administrator {
         let _turn = self.0.order.lock().await;
         let world = &self.0.world;
         let before = world.view().clone();
+        let signals = with_what_ends(&before, signals);
         // Refused here, it has changed nothing and is not worth a record.
         let prepared = world.prepare(&signals)?;
         let changes = signals.iter().filter_map(|signal| change(signal, &prepared.view)).collect();
@@ -222,5 +224,6 @@ pub(crate) fn change(signal: &Signal, after: &View) -> Option<Change> {
         SignalKind::ResourceRemoved { id } => Some(Change::RemoveResource(id.clone())),
         SignalKind::SegmentPut { segment } => Some(Change::PutSegment(segment.clone())),
         SignalKind::SegmentRemoved { id } => Some(Change::RemoveSegment(id.clone())),
+        SignalKind::ExceptionPut { exception } => Some(Change::PutException(exception.clone())),
     }
 }

@@ -10,6 +10,7 @@ use countersign_model::NameError;
 use countersign_store::{Change, Store, StoreError};
 
 use crate::accounts::Accounts;
+use crate::exceptions::Probes;
 use crate::leases::Leases;
 use crate::metrics::Metrics;
 use crate::policies::{ReconfigureError, Rules, keep, published};
@@ -71,6 +72,7 @@ impl Administrator {
             rules: ArcSwap::from_pointee(rules),
             catalog: ArcSwap::from_pointee(Catalog::default()),
             accounts,
+            probes: Probes::default(),
             leases: Leases::default(),
             recorder,
             metrics: Metrics::find(),

@@ -2,6 +2,7 @@
 
 //! The lease pipeline, with the real policy engine, the real ledger in a directory, and the store in memory.
 
+mod exceptions;
 mod observed;
 mod past;
 mod proposed;

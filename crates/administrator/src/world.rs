@@ -7,6 +7,7 @@
 //! path, but could show a decision half of a change to the group graph.
 
 mod change;
+mod exceptions;
 mod records;
 mod shown;
 mod taking;
@@ -40,6 +41,7 @@ pub(crate) struct View {
     certificates: Trie<CertificateRecord>,
     resources: Trie<ResourceRecord>,
     segments: Trie<SegmentRecord>,
+    exceptions: Arc<exceptions::Exceptions>,
 }
 
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The command line as clap sees it: words, options and help, and nothing of what they do.
 
 mod ask;
+mod exception;
 mod govern;
 mod policy;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use countersign_model::{DeviceId, GroupId, KeyId, ResourceId, SessionId, SubjectId, Tier};
 
 pub use ask::{Ask, Circumstances, Coverage, Shown, WhatCan, WhoCan, WhoDid, Why};
+pub use exception::{Exception, ExceptionRequest};
 pub use govern::{
     Assess, BlastRadius, ChokePoints, Estate, EstateImport, EstateLink, EstateList, Followed, Graph, Health, Kept,
     LiveDirectory, Looked, Paths, WhatIf, Which,
@@ -178,6 +180,12 @@ pub enum Command {
                             countersign what-if --remove-node oldserver.corp.example --disable svc-backup@corp.example"
     )]
     WhatIf(WhatIf),
+    /// Documented deviations: who asked, who agreed, what relaxes for whom, until when.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  countersign exception list\n  countersign exception approve ID\n  countersign exception list --undocumented"
+    )]
+    Exception(Exception),
     /// Policies.
     #[command(subcommand, after_help = "Examples:\n  countersign policy check policies\n  countersign policy show")]
     Policy(Policy),

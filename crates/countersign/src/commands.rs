@@ -10,6 +10,7 @@ mod coverage;
 mod decision;
 mod device;
 mod estate;
+mod exception;
 mod files;
 mod graph;
 mod health;
@@ -97,6 +98,7 @@ const fn listing(command: &Command) -> Option<&'static str> {
         }
         Command::Decision(Decision::Explain(_)) => Some("subject list` or `countersign resource list"),
         Command::Key(_) => Some("key list"),
+        Command::Exception(_) => Some("exception list"),
         Command::Decision(_) => Some("decision list"),
         _ => None,
     }
@@ -144,6 +146,7 @@ async fn dispatch(line: CommandLine, terminal: &Terminal) -> anyhow::Result<()> 
         Command::Paths(options) => graph::paths(control, options, terminal).await,
         Command::ChokePoints(options) => graph::choke_points(control, options, terminal).await,
         Command::WhatIf(options) => graph::what_if(control, options, terminal).await,
+        Command::Exception(command) => exception::exception(&control()?, command, terminal).await,
         Command::Policy(command) => policy::policy(&global, command, terminal).await,
         Command::Ledger(command) => ledger::ledger(&global, command, terminal).await,
         Command::Backup(options) => backup::backup(&global, &options, terminal),

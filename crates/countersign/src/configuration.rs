@@ -68,6 +68,7 @@ pub struct Configuration {
     /// Of how many live decisions one is checked against Cedar's own authorizer; 0 for none.
     pub shadow_one_in: u32,
     pub policy_approval: PolicyApproval,
+    pub longest_exception: Duration,
     pub limits: Limits,
     pub otlp: Option<String>,
     pub providers: Vec<Provider>,
@@ -298,6 +299,7 @@ impl Meaning<'_> {
             disclose_remedy: or(file.decisions.disclose_remedy, true),
             shadow_one_in: u32::try_from(or(file.decisions.shadow_one_in, 1000)).unwrap_or(u32::MAX),
             policy_approval: or(file.decisions.policy_approval, PolicyApproval::None),
+            longest_exception: Duration::from_secs(or(file.decisions.longest_exception_days, 90) * 24 * 3600),
             otlp: file.telemetry.otlp.map(|url| url.value),
             inventory: Inventory { segments, groups, subjects, resources },
             domain,

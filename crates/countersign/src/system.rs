@@ -324,6 +324,7 @@ pub fn settings(configuration: &Configuration, public_origin: &str) -> Settings 
         disclosure: if configuration.disclose_remedy { Disclosure::Remedy } else { Disclosure::None },
         shadow_one_in: configuration.shadow_one_in,
         policy_approval: configuration.policy_approval,
+        longest_exception: configuration.longest_exception,
         max_in_flight: configuration.limits.requests_in_flight,
     }
 }

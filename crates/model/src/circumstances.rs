@@ -9,8 +9,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, ActionClass, DeviceId, ExceptionId, Finding, GrantId, PostureAspect, ResourceId, SessionId, SubjectId,
-    Timestamp, ZoneName,
+    Action, ActionClass, DeviceId, ExceptionId, Finding, GrantId, PolicyId, PostureAspect, ResourceId, SessionId,
+    SubjectId, Timestamp, ZoneName,
 };
 
 /// One question for the policy engine. What it does not carry (groups, tier, segment, owner) is in the world slice.
@@ -153,9 +153,14 @@ pub struct GrantCircumstances {
     pub expires: Timestamp,
 }
 
+/// Documented deviations that are in force.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ExceptionCircumstances {
-    pub id: ExceptionId,
+    /// Those in force for this subject, resource and class of action.
+    pub ids: BTreeSet<ExceptionId>,
+    /// The policies that they relax.
+    pub relaxes: BTreeSet<PolicyId>,
+    /// When the first of them ends.
     pub expires: Timestamp,
 }
 

@@ -6,6 +6,7 @@ mod action;
 mod circumstances;
 mod decision;
 mod device;
+mod exception;
 mod fact;
 mod id;
 mod proof;
@@ -29,6 +30,10 @@ pub use decision::{
 pub use device::{
     Assessment, Device, DeviceState, Finding, Posture, PostureAspect, PostureRequirement, PostureRequirements,
     PostureValue,
+};
+pub use exception::{
+    CompensatingControl, Exception, ExceptionApproval, ExceptionEnd, ExceptionReview, ExceptionScope,
+    ExceptionStanding, Probe,
 };
 pub use fact::{Fact, Source};
 pub use id::{

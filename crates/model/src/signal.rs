@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Device, DeviceId, DeviceState, Fact, Group, GroupId, PostureAspect, PostureValue, Resource, ResourceId, Segment,
-    SegmentId, Source, Subject, SubjectId, SubjectState, Timestamp,
+    Device, DeviceId, DeviceState, Exception, Fact, Group, GroupId, PostureAspect, PostureValue, Resource, ResourceId,
+    Segment, SegmentId, Source, Subject, SubjectId, SubjectState, Timestamp,
 };
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -22,21 +22,62 @@ pub struct Signal {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "signal", rename_all = "kebab-case")]
 pub enum SignalKind {
-    SubjectPut { subject: Subject },
-    SubjectState { id: SubjectId, state: SubjectState },
-    SubjectRemoved { id: SubjectId },
-    GroupPut { group: Group },
-    GroupRemoved { id: GroupId },
-    MembershipChanged { subject: SubjectId, groups: Vec<GroupId> },
-    RiskChanged { subject: SubjectId, risk: u8, reason: String },
-    DevicePut { device: Device },
-    DeviceManaged { id: DeviceId, managed: bool },
-    DeviceState { id: DeviceId, state: DeviceState },
-    PostureReported { device: DeviceId, facts: Vec<(PostureAspect, Fact<PostureValue>)> },
-    ResourcePut { resource: Resource },
-    ResourceRemoved { id: ResourceId },
-    SegmentPut { segment: Segment },
-    SegmentRemoved { id: SegmentId },
+    SubjectPut {
+        subject: Subject,
+    },
+    SubjectState {
+        id: SubjectId,
+        state: SubjectState,
+    },
+    SubjectRemoved {
+        id: SubjectId,
+    },
+    GroupPut {
+        group: Group,
+    },
+    GroupRemoved {
+        id: GroupId,
+    },
+    MembershipChanged {
+        subject: SubjectId,
+        groups: Vec<GroupId>,
+    },
+    RiskChanged {
+        subject: SubjectId,
+        risk: u8,
+        reason: String,
+    },
+    DevicePut {
+        device: Device,
+    },
+    DeviceManaged {
+        id: DeviceId,
+        managed: bool,
+    },
+    DeviceState {
+        id: DeviceId,
+        state: DeviceState,
+    },
+    PostureReported {
+        device: DeviceId,
+        facts: Vec<(PostureAspect, Fact<PostureValue>)>,
+    },
+    ResourcePut {
+        resource: Resource,
+    },
+    ResourceRemoved {
+        id: ResourceId,
+    },
+    SegmentPut {
+        segment: Segment,
+    },
+    SegmentRemoved {
+        id: SegmentId,
+    },
+    /// As it is from now on: requested, approved, reviewed or ended.
+    ExceptionPut {
+        exception: Box<Exception>,
+    },
 }
 
 impl SignalKind {
@@ -58,6 +99,7 @@ impl SignalKind {
             Self::ResourceRemoved { .. } => "resource-removed",
             Self::SegmentPut { .. } => "segment-put",
             Self::SegmentRemoved { .. } => "segment-removed",
+            Self::ExceptionPut { .. } => "exception-put",
         }
     }
 }

@@ -93,6 +93,15 @@ impl<'a> Annotations<'a> {
         mode
     }
 
+    /// Without one no exception relaxes the policy.
+    pub(crate) fn relaxable(&mut self) -> Option<Option<String>> {
+        if !self.texts.contains_key("relaxable") {
+            return Some(None);
+        }
+        let why = "@relaxable(\"…\") tells whoever asks for an exception what has to stand in its place";
+        self.required("relaxable", why).map(|(text, _)| Some(text))
+    }
+
     pub(crate) fn review_by(&mut self, why: &str) -> Option<Timestamp> {
         let (text, span) = self.required("review_by", why)?;
         // Exactly a date: what else the parser of instants would take has no business here.

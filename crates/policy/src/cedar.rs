@@ -217,10 +217,10 @@ fn context(view: &View<'_>) -> Result<Context, String> {
         push(
             &mut context,
             "exception",
-            Some(record(vec![
-                ("id", RestrictedExpr::val(exception.id.as_str())),
-                ("expires", instant(exception.expires)?),
-            ])?),
+            Some(record(vec![(
+                "relaxes",
+                RestrictedExpr::set(exception.relaxes.iter().map(|policy| RestrictedExpr::val(policy.as_str()))),
+            )])?),
         );
     }
     if let Some(http) = &from.http {

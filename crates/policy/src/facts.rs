@@ -89,8 +89,7 @@ facts! {
     GrantClass "context.grant.class"
     GrantExpires "context.grant.expires"
     Exception "context.exception"
-    ExceptionId "context.exception.id"
-    ExceptionExpires "context.exception.expires"
+    ExceptionRelaxes "context.exception.relaxes"
     Http "context.http"
     Method "context.http.method"
     Host "context.http.host"
@@ -217,9 +216,8 @@ impl<'a> Facts<'a> for View<'a> {
             Fact::Risk => Some(Value::Long(context.risk.into())),
             Fact::GrantClass => context.grant.as_ref().map(|grant| Value::Text(grant.class.name())),
             Fact::GrantExpires => context.grant.as_ref().map(|grant| Value::Instant(grant.expires.millis())),
-            Fact::ExceptionId => context.exception.as_ref().map(|exception| Value::Text(exception.id.as_str())),
-            Fact::ExceptionExpires => {
-                context.exception.as_ref().map(|exception| Value::Instant(exception.expires.millis()))
+            Fact::ExceptionRelaxes => {
+                context.exception.as_ref().map(|exception| Value::Set(Set::Policies(&exception.relaxes)))
             }
             Fact::Method => context.http.as_ref().map(|http| Value::Text(&http.method)),
             Fact::Host => context.http.as_ref().map(|http| Value::Text(&http.host)),

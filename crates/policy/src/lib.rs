@@ -34,6 +34,7 @@ mod observe;
 mod plan;
 mod records;
 mod reduce;
+mod relax;
 mod remedy;
 mod room;
 mod set;

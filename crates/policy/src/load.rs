@@ -11,7 +11,7 @@ use cedar_policy_core::validator::{ValidationMode, Validator, ValidatorSchema};
 use countersign_model::{Action, PolicyId, PolicyRole, SubjectKind, Timestamp};
 use sha2::{Digest, Sha256};
 
-use crate::analysis::{Analysis, depth};
+use crate::analysis::{Analysis, Mistake, depth};
 use crate::annotations::Annotations;
 use crate::cedar::{PRODUCT, entity_type, named, principal_type};
 use crate::compile::Environment;
@@ -19,6 +19,7 @@ use crate::diagnostics::{Diagnostic, Diagnostics, Severity, Source, SourceFile};
 use crate::facts::{Fact, ProductLayout};
 use crate::guardrail;
 use crate::plan::{Compiled, Number, Plan};
+use crate::relax;
 use crate::room;
 use crate::set::{Effective, Mode, PolicyInfo, PolicySet};
 use crate::symbols::Symbols;
@@ -30,7 +31,7 @@ const LEVEL: u32 = 1;
 /// Conditions are walked by recursion, in Cedar too, and the stack has an end.
 const DEPTH: usize = 100;
 
-const ANNOTATIONS: [&str; 6] = ["id", "owner", "review_by", "remedy", "description", "mode"];
+const ANNOTATIONS: [&str; 7] = ["id", "owner", "review_by", "remedy", "description", "mode", "relaxable"];
 
 /// A policy that has been read, with what its annotations say.
 struct Read {
@@ -54,6 +55,7 @@ struct Annotated {
     remedy: Option<String>,
     description: Option<String>,
     mode: Mode,
+    relaxable: Option<String>,
 }
 
 impl PolicySet {
@@ -83,7 +85,7 @@ impl PolicySet {
         let mut analyses = Vec::new();
         for read in &policies {
             let mut one = Analysis::of(&read.policy, symbols);
-            for mistake in one.mistakes.drain(..) {
+            for mistake in one.mistakes.drain(..).chain(read.relaxing()) {
                 found.push(read.source.diagnostic(Severity::Error, mistake.message, mistake.help, mistake.span));
             }
             analyses.push(one);
@@ -217,6 +219,7 @@ fn annotations(policy: &ast::Policy, source: &Source, start: usize, found: &mut 
         ast::Effect::Permit => Some(annotations.text("remedy")),
     };
     let mode = annotations.mode();
+    let relaxable = annotations.relaxable();
     Some(Annotated {
         id: id?,
         owner: owner?,
@@ -224,6 +227,7 @@ fn annotations(policy: &ast::Policy, source: &Source, start: usize, found: &mut 
         remedy: remedy?,
         description: annotations.text("description"),
         mode: mode?,
+        relaxable: relaxable?,
     })
 }
 
@@ -337,6 +341,15 @@ impl Read {
         self.annotations.as_ref().map_or(Mode::Enforce, |annotated| annotated.mode)
     }
 
+    /// Of one whose annotations are right; the others have no name that an exception could relax.
+    fn relaxing(&self) -> Vec<Mistake> {
+        let Some(annotated) = &self.annotations else { return Vec::new() };
+        let mut mistakes = relax::check(&self.policy, annotated.id.as_str(), annotated.relaxable.is_some());
+        let first_line = head(&self.source.text, self.span.0);
+        mistakes.iter_mut().for_each(|mistake| mistake.span = mistake.span.or(Some(first_line)));
+        mistakes
+    }
+
     fn info(&self, compiled: bool) -> Option<PolicyInfo> {
         let annotated = self.annotations.as_ref()?;
         Some(PolicyInfo {
@@ -349,6 +362,7 @@ impl Read {
             owner: annotated.owner.clone(),
             review_by: annotated.review_by,
             remedy: annotated.remedy.clone(),
+            relaxable: annotated.relaxable.clone(),
             description: annotated.description.clone(),
             file: self.source.path.clone(),
             line: self.source.line(self.span.0),

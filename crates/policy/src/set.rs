@@ -85,6 +85,8 @@ pub struct PolicyInfo {
     /// The first instant of the day on which it is due for review.
     pub review_by: Timestamp,
     pub remedy: Option<String>,
+    /// What has to stand in its place where an exception relaxes it; absent where none can.
+    pub relaxable: Option<String>,
     pub description: Option<String>,
     pub file: PathBuf,
     /// From 1.
@@ -150,6 +152,11 @@ impl PolicySet {
     /// Sorted by id: those in observe mode.
     pub fn observed(&self) -> impl Iterator<Item = &PolicyInfo> {
         self.infos.iter().filter(|info| info.mode == Mode::Observe)
+    }
+
+    /// Sorted by id: what an exception can relax, as far as it is enforced.
+    pub fn relaxable(&self) -> impl Iterator<Item = &PolicyInfo> {
+        self.infos.iter().filter(|info| info.relaxable.is_some() && info.mode == Mode::Enforce)
     }
 
     /// As if all of it were enforced, to see what that would do; the hash stays that of what is written.

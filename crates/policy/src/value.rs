@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use cedar_policy_core::ast;
 use cedar_policy_core::evaluator::RestrictedEvaluator;
 use cedar_policy_core::extensions::Extensions;
-use countersign_model::{AuthenticationMethod, ZoneName};
+use countersign_model::{AuthenticationMethod, PolicyId, ZoneName};
 
 use crate::records::Groups;
 use crate::symbols::{Symbol, Symbols};
@@ -51,6 +51,8 @@ pub(crate) enum Set<'a> {
     Groups(&'a Groups),
     Zones(&'a BTreeSet<ZoneName>),
     Methods(&'a BTreeSet<AuthenticationMethod>),
+    /// Their ids, as texts.
+    Policies(&'a BTreeSet<PolicyId>),
 }
 
 /// An address, or a network in CIDR notation, as Cedar's `ipaddr` has it.
@@ -294,6 +296,7 @@ impl<'a> Set<'a> {
             Set::Groups(groups) => groups.symbols.is_empty(),
             Set::Zones(values) => values.is_empty(),
             Set::Methods(values) => values.is_empty(),
+            Set::Policies(values) => values.is_empty(),
         }
     }
 
@@ -315,6 +318,7 @@ impl<'a> Set<'a> {
             Set::Groups(groups) => first(&groups.symbols, |value: &'a Symbol| test(Value::Entity(*value))),
             Set::Zones(values) => first(values, |value: &'a ZoneName| test(Value::Text(value.as_str()))),
             Set::Methods(values) => first(values, |value: &'a AuthenticationMethod| test(Value::Text(value.name()))),
+            Set::Policies(values) => first(values, |value: &'a PolicyId| test(Value::Text(value.as_str()))),
         }
     }
 

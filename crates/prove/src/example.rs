@@ -10,9 +10,9 @@ use cedar_policy_core::ast::EntityUID;
 use cedar_policy_symcc::Env;
 use countersign_model::{
     Action, ActionClass, Authentication, AuthenticationMethod, Circumstances, Decision, DeviceCircumstances, DeviceId,
-    Entitled, ExceptionCircumstances, ExceptionId, Finding, GrantCircumstances, GrantId, GroupId, HttpCircumstances,
-    Methods, NetworkCircumstances, PolicyId, PostureAspect, Resource, ResourceId, ResourceKind, SegmentId, Source,
-    Subject, SubjectId, SubjectState, Tier, TimeCircumstances, Timestamp, Upstream, ZoneName,
+    Entitled, ExceptionCircumstances, Finding, GrantCircumstances, GrantId, GroupId, HttpCircumstances, Methods,
+    NetworkCircumstances, PolicyId, PostureAspect, Resource, ResourceId, ResourceKind, SegmentId, Source, Subject,
+    SubjectId, SubjectState, Tier, TimeCircumstances, Timestamp, Upstream, ZoneName,
 };
 use countersign_policy::{Claim, EVERYONE, Effect, Guardrail, PolicySet, Trial};
 
@@ -315,7 +315,7 @@ impl<'a> Reading<'a> {
             },
             risk: risk.ok_or_else(|| missing("risk that there is"))?,
             grant: record("grant").map(|grant| self.grant(&grant)).transpose()?,
-            exception: record("exception").map(|exception| self.exception(&exception)).transpose()?,
+            exception: record("exception").map(|exception| self.exception(&exception, now)).transpose()?,
             http: record("http").map(|http| {
                 let part = |name| text(&http, name).unwrap_or_default();
                 HttpCircumstances { method: part("method"), host: part("host"), path: part("path") }.into()
@@ -378,17 +378,22 @@ impl<'a> Reading<'a> {
         })
     }
 
-    fn exception(&mut self, exception: &Record) -> Read<ExceptionCircumstances> {
-        let id = text(exception, "id").and_then(|id| ExceptionId::new(id).ok());
-        let id = match id {
-            Some(id) => id,
-            None => {
-                self.loose.push("an exception that nothing can be called".to_owned());
-                ExceptionId::new("some-exception").map_err(|_| missing("exception"))?
+    fn exception(&mut self, exception: &Record, now: Timestamp) -> Read<ExceptionCircumstances> {
+        let Some(EvalResult::Set(set)) = exception.get("relaxes") else { return Err(missing("relaxed policies")) };
+        let mut relaxes = BTreeSet::new();
+        for policy in set.iter() {
+            match policy {
+                EvalResult::String(policy) => match PolicyId::new(policy.as_str()) {
+                    Ok(policy) => {
+                        relaxes.insert(policy);
+                    }
+                    Err(_) => self.loose.push("a relaxed policy that nothing can be called".to_owned()),
+                },
+                _ => return Err(missing("relaxed policy where there should be one")),
             }
-        };
-        let expires = instant(exception.get("expires")).ok_or_else(|| missing("end of an exception"))?;
-        Ok(ExceptionCircumstances { id, expires })
+        }
+        let expires = now.plus(std::time::Duration::from_secs(3600));
+        Ok(ExceptionCircumstances { ids: BTreeSet::new(), relaxes, expires })
     }
 }
 

@@ -1,8 +1,8 @@
 //! What can be changed, as values: several in one [`crate::Store::commit`] are one transaction.
 
 use countersign_model::{
-    Device, DeviceId, Fact, Group, GroupId, KeyId, PostureAspect, PostureValue, Resource, ResourceId, Segment,
-    SegmentId, SessionId, Subject, SubjectId, Timestamp,
+    Device, DeviceId, Exception, Fact, Group, GroupId, KeyId, PostureAspect, PostureValue, Resource, ResourceId,
+    Segment, SegmentId, SessionId, Subject, SubjectId, Timestamp,
 };
 
 use crate::{Hash, KeyRecord, LinkRecord, PasskeyRecord, RiskRecord, SessionRecord, TokenRecord};
@@ -22,6 +22,8 @@ pub enum Change {
     RemoveSegment(SegmentId),
     PutResource(Resource),
     RemoveResource(ResourceId),
+    /// Never removed: it is evidence.
+    PutException(Box<Exception>),
     /// With its posture, which replaces the former.
     PutDevice(Device),
     RemoveDevice(DeviceId),

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use countersign_model::{
-    ActionClass, ActionRule, AuthenticationMethod, Device, DeviceId, DeviceState, Entitled, Fact, Group, GroupId,
-    KeyId, PathPattern, Posture, PostureAspect, PostureValue, Resource, ResourceId, ResourceKind, Route, Segment,
-    SegmentId, SessionId, Source, Subject, SubjectId, SubjectState, Tier, Timestamp, Upstream,
+    ActionClass, ActionRule, AuthenticationMethod, CompensatingControl, Device, DeviceId, DeviceState, Entitled,
+    Exception, ExceptionApproval, ExceptionEnd, ExceptionId, ExceptionReview, ExceptionScope, Fact, Group, GroupId,
+    KeyId, PathPattern, PolicyId, Posture, PostureAspect, PostureValue, Probe, Resource, ResourceId, ResourceKind,
+    Route, Segment, SegmentId, SessionId, Source, Subject, SubjectId, SubjectState, Tier, Timestamp, Upstream,
 };
 
 use crate::{
@@ -17,13 +18,14 @@ use crate::{
     StoreError, TokenPurpose, TokenRecord,
 };
 
-const CHECKS: [fn(&dyn Store); 10] = [
+const CHECKS: [fn(&dyn Store); 11] = [
     inventory_comes_back_as_it_went_in,
     replacing_keeps_what_refers_to_it,
     removing_takes_what_belongs_along,
     references_lead_somewhere,
     a_commit_is_all_or_nothing,
     devices_keep_their_posture,
+    an_exception_outlives_whom_it_was_for,
     a_passkey_never_changes_hands,
     keys_and_sessions_come_back,
     a_token_is_consumed_once,
@@ -305,6 +307,50 @@ fn devices_keep_their_posture(store: &dyn Store) {
     // The same certificate on two devices would let one be the other.
     let twin = Device { certificate: b.certificate, ..a };
     assert!(matches!(store.commit(&[Change::PutDevice(twin)]), Err(StoreError::Conflict(_))));
+}
+
+fn an_exception_outlives_whom_it_was_for(store: &dyn Store) {
+    let alice = alice_with_everything(store);
+    let requested = Exception {
+        id: ExceptionId::new("e1").unwrap(),
+        requester: alice.clone(),
+        behind: BTreeSet::from([human("boss")]),
+        owner: human("owner"),
+        reason: "A lathe “ü”\nwithout updates".to_owned(),
+        scope: ExceptionScope {
+            subjects: BTreeSet::from([alice.clone()]),
+            groups: BTreeSet::from([GroupId::new("staff").unwrap()]),
+            resources: BTreeSet::from([ResourceId::new("wiki").unwrap()]),
+            segments: BTreeSet::from([SegmentId::new("inside").unwrap()]),
+            classes: BTreeSet::from([ActionClass::Read, ActionClass::Connect]),
+        },
+        relaxes: BTreeSet::from([PolicyId::new("healthy").unwrap()]),
+        control: CompensatingControl {
+            description: "A guard".to_owned(),
+            probe: Some(Probe::Http { url: "https://guard.example/".to_owned(), status: 204, private: true }),
+        },
+        requested: at(1),
+        expires: at(100),
+        approval: None,
+        end: None,
+        reviews: Vec::new(),
+    };
+    let put = |exception: &Exception| store.commit(&[Change::PutException(Box::new(exception.clone()))]).unwrap();
+    put(&requested);
+    assert_eq!(store.exceptions().unwrap(), [requested.clone()]);
+    let other = Exception { id: ExceptionId::new("e0").unwrap(), ..requested.clone() };
+    let by = human("other");
+    let ended = Exception {
+        approval: Some(ExceptionApproval { by: by.clone(), at: at(2) }),
+        end: Some(ExceptionEnd { by: None, at: at(5), why: "left".to_owned() }),
+        reviews: vec![ExceptionReview { by, at: at(3), note: "still".to_owned(), before: at(100), expires: at(200) }],
+        expires: at(200),
+        ..requested
+    };
+    put(&ended);
+    put(&other);
+    store.commit(&[Change::RemoveSubject(alice), Change::Forget { before: at(1000) }]).unwrap();
+    assert_eq!(store.exceptions().unwrap(), [other, ended]);
 }
 
 fn a_passkey_never_changes_hands(store: &dyn Store) {

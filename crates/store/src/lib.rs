@@ -19,7 +19,7 @@ pub use sqlite::SqliteStore;
 use std::fmt;
 use std::path::Path;
 
-use countersign_model::{Device, Group, Resource, Segment, Subject, SubjectId, Timestamp};
+use countersign_model::{Device, Exception, Group, Resource, Segment, Subject, SubjectId, Timestamp};
 
 /// Synchronous; a caller on an async runtime moves it to a blocking thread.
 pub trait Store: Send + Sync + fmt::Debug + 'static {
@@ -41,6 +41,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     fn segments(&self) -> Result<Vec<Segment>, StoreError>;
     fn resources(&self) -> Result<Vec<Resource>, StoreError>;
     fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
+    fn exceptions(&self) -> Result<Vec<Exception>, StoreError>;
 
     fn passkey(&self, credential: &str) -> Result<Option<PasskeyRecord>, StoreError>;
     /// Oldest first.

@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use countersign_model::{Device, Group, Resource, Segment, Subject, SubjectId, Timestamp};
+use countersign_model::{Device, Exception, Group, Resource, Segment, Subject, SubjectId, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 use refinery::{Migration, Runner};
 use rusqlite::backup::{Backup, StepResult};
@@ -20,9 +20,10 @@ use crate::{
 };
 
 /// Appended to, never edited: an applied migration is checked against its text.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("V1__initial", include_str!("../migrations/V1__initial.sql")),
     ("V2__observe", include_str!("../migrations/V2__observe.sql")),
+    ("V3__exceptions", include_str!("../migrations/V3__exceptions.sql")),
 ];
 
 /// `CSGN`, in the file's header: tells a Countersign store from any other SQLite file.
@@ -178,6 +179,10 @@ impl Store for SqliteStore {
 
     fn resources(&self) -> Result<Vec<Resource>, StoreError> {
         read::resources(&self.reader())
+    }
+
+    fn exceptions(&self) -> Result<Vec<Exception>, StoreError> {
+        read::exceptions(&self.reader())
     }
 
     fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {

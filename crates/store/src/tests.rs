@@ -153,7 +153,7 @@ fn migrations_are_only_appended() {
         .unwrap()
         .collect::<Result<_, _>>()
         .unwrap();
-    assert_eq!(applied, [(1, "initial".to_owned()), (2, "observe".to_owned())]);
+    assert_eq!(applied, [(1, "initial".to_owned()), (2, "observe".to_owned()), (3, "exceptions".to_owned())]);
     // A migration whose text was changed after it had been applied somewhere is refused there.
     connection.execute_batch("UPDATE refinery_schema_history SET checksum = '1'").unwrap();
     drop(connection);

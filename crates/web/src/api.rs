@@ -5,6 +5,7 @@ pub(crate) mod account;
 pub(crate) mod ask;
 pub(crate) mod control;
 pub(crate) mod estate;
+pub(crate) mod exceptions;
 pub(crate) mod now;
 pub(crate) mod proposals;
 pub(crate) mod replay;
@@ -50,6 +51,13 @@ pub(crate) fn router() -> Router<Site> {
         .route("/devices/{id}", get(estate::device).delete(estate::revoke_device))
         .route("/devices/{id}/managed", put(estate::put_managed))
         .route("/device-enrolments", post(estate::enrol_device))
+        .route("/exceptions", get(exceptions::exceptions).post(exceptions::request))
+        .route("/exceptions/undocumented", get(exceptions::undocumented))
+        .route("/exceptions/{id}", get(exceptions::exception))
+        .route("/exceptions/{id}/approve", post(exceptions::approve))
+        .route("/exceptions/{id}/review", post(exceptions::review))
+        .route("/exceptions/{id}/end", post(exceptions::end))
+        .route("/exceptions/{id}/probe", post(exceptions::probe))
         .route("/policies", get(control::policies).put(control::publish))
         .route("/policies/replay", post(replay::replay))
         .route("/policy-proposals", get(proposals::proposals).post(proposals::propose))

@@ -5,6 +5,7 @@
 mod access;
 mod control;
 mod estate;
+mod exceptions;
 mod now;
 mod policy_form;
 mod policy_proposal;
@@ -14,7 +15,7 @@ mod seen;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use countersign_model::{DeviceId, PolicyId, ResourceId, SessionId, SubjectId, SubjectState};
+use countersign_model::{DeviceId, ExceptionId, PolicyId, ResourceId, SessionId, SubjectId, SubjectState};
 
 pub(crate) use access::why_url;
 pub(crate) use control::{invitation_link, make_known};
@@ -55,6 +56,14 @@ pub(crate) fn router() -> Router<Site> {
         .route("/console/access/why", get(access::why))
         .route(access::COVERAGE, get(access::coverage))
         .merge(policy_set())
+        .route("/console/exceptions", get(exceptions::register))
+        .route("/console/undocumented", get(exceptions::undocumented))
+        .route("/console/exceptions/{id}", get(exceptions::show))
+        .route("/console/exceptions/{id}/approve", post(exceptions::approve))
+        .route("/console/exceptions/{id}/review", post(exceptions::review))
+        .route("/console/exceptions/{id}/end", post(exceptions::end))
+        .route("/console/exceptions/{id}/probe", post(exceptions::probe))
+        .route(exceptions::NEW, get(exceptions::new).post(exceptions::request))
         .route("/console/policy-proposals/{id}", get(policy_proposal::show))
         .route("/console/policy-proposals/{id}/approve", post(policy_proposal::approve))
         .route("/console/policy-proposals/{id}/reject", post(policy_proposal::reject))
@@ -99,6 +108,10 @@ pub(crate) fn device_url(id: &DeviceId) -> String {
 
 pub(crate) fn policy_url(id: &PolicyId) -> String {
     format!("/console/policies/{}", encode(id.as_str()))
+}
+
+pub(crate) fn exception_url(id: &ExceptionId) -> String {
+    format!("/console/exceptions/{}", encode(id.as_str()))
 }
 
 pub(crate) fn kill_url(id: &SessionId) -> String {

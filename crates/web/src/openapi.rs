@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header;
 use utoipa::OpenApi;
 
-use crate::api::{account, ask, control, estate, now, proposals, replay};
+use crate::api::{account, ask, control, estate, exceptions, now, proposals, replay};
 use crate::guard::Caller;
 use crate::{authzen, device};
 
@@ -28,6 +28,8 @@ use crate::{authzen, device};
         estate::segments, estate::segment, estate::put_segment,
         estate::resources, estate::resource, estate::put_resource, estate::remove_resource,
         estate::devices, estate::device, estate::revoke_device, estate::put_managed, estate::enrol_device,
+        exceptions::exceptions, exceptions::undocumented, exceptions::exception, exceptions::request,
+        exceptions::approve, exceptions::review, exceptions::end, exceptions::probe,
         control::policies, control::publish, replay::replay,
         proposals::proposals, proposals::propose, proposals::proposal, proposals::approve, proposals::reject, control::apply, control::backup,
         device::enroll, device::renew, device::report,
@@ -45,6 +47,7 @@ use crate::{authzen, device};
         (name = "segments", description = "Trust boundaries"),
         (name = "resources", description = "What can be asked for"),
         (name = "devices", description = "What people ask from"),
+        (name = "exceptions", description = "Documented deviations: who asked, who agreed, what relaxes, until when"),
         (name = "policies", description = "Policies, configuration, backup"),
         (name = "device", description = "For devices themselves"),
         (name = "authzen", description = "For applications that enforce by themselves: OpenID AuthZEN 1.0"),

@@ -7,6 +7,7 @@ mod api;
 mod ask;
 mod devices;
 mod editing;
+mod exceptions;
 mod federated;
 mod forms;
 mod gallery;

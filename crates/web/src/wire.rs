@@ -7,6 +7,7 @@ mod ask;
 mod authzen;
 mod decision;
 mod estate;
+mod exceptions;
 mod proposals;
 mod replay;
 
@@ -15,6 +16,7 @@ pub use ask::*;
 pub use authzen::*;
 pub use decision::*;
 pub use estate::*;
+pub use exceptions::*;
 pub use proposals::*;
 pub use replay::*;
 

@@ -137,6 +137,10 @@ impl Store for Synthetic {
         Ok((0..RESOURCES).map(make).collect())
     }
 
+    fn exceptions(&self) -> Result<Vec<countersign_model::Exception>, StoreError> {
+        Ok(Vec::new())
+    }
+
     fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
         Ok(Vec::new())
     }

@@ -245,7 +245,7 @@ impl Moment {
         Ok(found)
     }
 
-    fn ownerless(&self) -> Vec<Ownerless> {
+    pub(super) fn ownerless(&self) -> Vec<Ownerless> {
         let mut by_owner: BTreeMap<&str, Vec<PolicyId>> = BTreeMap::new();
         for policy in self.rules.policies.policies() {
             by_owner.entry(&policy.owner).or_default().push(policy.id.clone());

@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use countersign_ledger::{ActEntry, Entries, Entry, EntryBody, Ledger, ReadError, TILE};
-use countersign_model::{GroupId, ResourceId, SegmentId, Signal, SignalKind, Source, SubjectId, Timestamp};
+use countersign_model::{
+    ExceptionId, GroupId, ResourceId, SegmentId, Signal, SignalKind, Source, SubjectId, Timestamp,
+};
 
 use super::{AskError, Moment, Tick};
 use crate::Administrator;
@@ -57,6 +59,7 @@ enum About {
     Subject(SubjectId),
     Risk(SubjectId),
     Resource(ResourceId),
+    Exception(ExceptionId),
 }
 
 /// What a change was about; nothing where it was about a device.
@@ -74,6 +77,7 @@ fn about(kind: &SignalKind) -> Vec<About> {
         SignalKind::ResourceRemoved { id } => vec![About::Resource(id.clone())],
         SignalKind::SegmentPut { segment } => vec![About::Segment(segment.id.clone())],
         SignalKind::SegmentRemoved { id } => vec![About::Segment(id.clone())],
+        SignalKind::ExceptionPut { exception } => vec![About::Exception(exception.id.clone())],
         SignalKind::DevicePut { .. }
         | SignalKind::DeviceManaged { .. }
         | SignalKind::DeviceState { .. }
@@ -205,7 +209,9 @@ impl Moment {
             match about {
                 About::Subject(id) | About::Risk(id) => drop(unknown.subjects.insert(id)),
                 About::Resource(id) => drop(unknown.resources.insert(id)),
-                About::Group(_) | About::Segment(_) => return Err(PastError::NotRecorded(at).into()),
+                About::Group(_) | About::Segment(_) | About::Exception(_) => {
+                    return Err(PastError::NotRecorded(at).into());
+                }
             }
         }
         let hash = since.policy_set.take().unwrap_or_default();

@@ -209,6 +209,9 @@ impl Moment {
             let device = device.ok_or_else(|| AskError::InactiveDevice(id.clone()))?;
             circumstances.device = Some(self.rules.device_at(device, now).0);
         }
+        // Those that are in force, as in a decision that counts.
+        let instant = circumstances.time.now;
+        circumstances.exception = self.view.relaxing(record, wanted, action.class, instant);
         let (subject, resource) = (subject.clone(), resource.clone());
         Ok(Question { subject, action, resource, session: None, circumstances })
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use countersign_model::{
-    Device, DeviceId, Fact, Group, GroupId, PostureAspect, PostureValue, Resource, ResourceId, ResourceKind, Route,
-    SegmentId, Signal, SignalKind, Source, Subject, SubjectId, Timestamp,
+    Device, DeviceId, Exception, Fact, Group, GroupId, PostureAspect, PostureValue, Resource, ResourceId, ResourceKind,
+    Route, SegmentId, Signal, SignalKind, Source, Subject, SubjectId, Timestamp,
 };
 use countersign_policy::{Record, Symbols};
 use countersign_store::Store;
@@ -81,6 +81,10 @@ impl<'a> Draft<'a> {
                 Ok(())
             }
             SignalKind::SegmentRemoved { id } => self.remove_segment(id),
+            SignalKind::ExceptionPut { exception } => {
+                self.put_exception(exception);
+                Ok(())
+            }
         }
     }
 
@@ -114,6 +118,8 @@ impl<'a> Draft<'a> {
         for resource in store.resources()? {
             self.put_resource(resource)?;
         }
+        let exceptions = (*self.view.exceptions).clone().with(store.exceptions()?);
+        self.view.exceptions = Arc::new(exceptions);
         self.touched = Touched::default();
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
@@ -309,6 +315,16 @@ impl<'a> Draft<'a> {
         }
         self.view.segments.remove(id);
         Ok(())
+    }
+
+    /// Whether it counts may change for whatever it is about; a mere request touches nothing.
+    fn put_exception(&mut self, exception: &Exception) {
+        let former = self.view.exception(&exception.id);
+        if exception.approval.is_some() || former.is_some_and(|former| former.approval.is_some()) {
+            let resources = self.view.resources_of(exception);
+            self.touched.resources.extend(resources);
+        }
+        self.view.exceptions = Arc::new((*self.view.exceptions).clone().with([exception.clone()]));
     }
 
     fn remove_resource(&mut self, id: &ResourceId) -> Result<(), WorldError> {

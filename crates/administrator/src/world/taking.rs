@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use countersign_model::{
-    DeviceState, GroupId, PostureRequirements, ResourceId, Signal, SignalKind, Subject, SubjectState,
+    DeviceState, Exception, GroupId, PostureRequirements, ResourceId, Signal, SignalKind, Subject, SubjectState,
 };
 
 use super::View;
@@ -77,6 +77,12 @@ pub(crate) fn taking(view: &View, signal: &Signal, posture: &PostureRequirements
                 return None;
             }
             SignalKind::PostureReported { device: device.clone(), facts: failing }
+        }
+        // An act never changes anything but its state and its end.
+        SignalKind::ExceptionPut { exception } => {
+            let counts = |it: &Exception| it.approval.is_some() && it.end.is_none();
+            let former = view.exception(&exception.id).filter(|former| counts(former))?;
+            (!counts(exception) || exception.expires < former.expires).then(|| signal.kind.clone())?
         }
         SignalKind::ResourcePut { resource } => {
             let former = &view.resource(&resource.id)?.resource;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use countersign_model::{
     Action, ActionClass, Authentication, AuthenticationMethod, Circumstances, DeviceCircumstances, DeviceId, Entitled,
-    ExceptionCircumstances, ExceptionId, Finding, GrantCircumstances, GrantId, GroupId, HttpCircumstances, Methods,
+    ExceptionCircumstances, Finding, GrantCircumstances, GrantId, GroupId, HttpCircumstances, Methods,
     NetworkCircumstances, PolicyId, PostureAspect, Resource, ResourceId, ResourceKind, SegmentId, Source, Subject,
     SubjectId, SubjectKind, SubjectState, Tier, TimeCircumstances, Timestamp, Upstream, ZoneName,
 };
@@ -264,8 +264,12 @@ impl<'a> File<'a> {
             class: class.value,
             expires,
         });
-        let exception = r.take("exception", parsed::<ExceptionId>);
-        let exception = exception.map(|id| ExceptionCircumstances { id: id.value, expires });
+        let exception = r.take("exception", list(parsed::<PolicyId>));
+        let exception = exception.map(|relaxes| ExceptionCircumstances {
+            ids: BTreeSet::new(),
+            relaxes: relaxes.value.into_iter().collect(),
+            expires,
+        });
         let mode = r.take("mode", one_of(&Mode::ALL.map(|mode| (mode.name(), mode))));
         let expectation = self.expectation(&r);
         r.finish();

@@ -84,6 +84,7 @@ pub(super) struct Decisions {
     pub(super) disclose_remedy: Written<bool>,
     pub(super) shadow_one_in: Written<u64>,
     pub(super) policy_approval: Written<PolicyApproval>,
+    pub(super) longest_exception_days: Written<u64>,
 }
 
 #[derive(Debug)]
@@ -291,6 +292,7 @@ impl Decisions {
                 "policy_approval",
                 one_of(&[("none", PolicyApproval::None), ("second-person", PolicyApproval::SecondPerson)]),
             ),
+            longest_exception_days: r.take("longest_exception_days", number(1, 366)),
         };
         r.finish();
         decisions

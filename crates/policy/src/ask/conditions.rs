@@ -10,8 +10,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use countersign_model::{
-    Action, Authentication, Circumstances, DeviceCircumstances, DeviceId, ExceptionCircumstances, ExceptionId,
-    GrantCircumstances, GrantId, Methods, NetworkCircumstances, ZoneName,
+    Action, Authentication, Circumstances, DeviceCircumstances, DeviceId, ExceptionCircumstances, GrantCircumstances,
+    GrantId, Methods, NetworkCircumstances, PolicyId, ZoneName,
 };
 
 use super::named::Part;
@@ -137,6 +137,8 @@ pub struct Terrain {
     networks: Networks,
     moments: Vec<Moment>,
     ways: Vec<Way>,
+    /// What an exception could relax at most.
+    relaxable: BTreeSet<PolicyId>,
     situation: Situation,
 }
 
@@ -195,7 +197,7 @@ impl Terrain {
         let strengths = SignIn::ALL.get(1..).unwrap_or_default();
         let some = |names: &[Fact], way| set.may_read(names).then_some(way);
         let grants = [Fact::Grant, Fact::GrantId, Fact::GrantClass, Fact::GrantExpires];
-        let exceptions = [Fact::Exception, Fact::ExceptionId, Fact::ExceptionExpires];
+        let exceptions = [Fact::Exception, Fact::ExceptionRelaxes];
         let ways = [Some(Way::Standing), some(&grants, Way::Grant), some(&exceptions, Way::Exception)];
         Self {
             nobody: proofs(Profile::Nobody, &[]),
@@ -206,6 +208,7 @@ impl Terrain {
             networks: reachable(&set, situation, places, zones_of),
             moments: moments(&set),
             ways: ways.into_iter().flatten().collect(),
+            relaxable: set.set.relaxable().map(|info| info.id.clone()).collect(),
             situation: situation.clone(),
         }
     }
@@ -435,7 +438,7 @@ impl Terrain {
         let mut found = Vec::new();
         for way in &self.ways {
             if found.is_empty() {
-                found = self.weakest_by(*way, profile, rest_on(*way, action, circumstances.clone()), &allowed);
+                found = self.weakest_by(*way, profile, self.rest_on(*way, action, circumstances.clone()), &allowed);
             }
         }
         found
@@ -500,7 +503,7 @@ impl Terrain {
         permitted: impl Fn(&Circumstances) -> bool,
     ) -> Option<Way> {
         let somehow = |way: &Way| {
-            let mut circumstances = rest_on(*way, action, circumstances.clone());
+            let mut circumstances = self.rest_on(*way, action, circumstances.clone());
             self.moments.iter().any(|moment| {
                 (circumstances.time.weekday, circumstances.time.hour) = (moment.weekdays.0, moment.hours.0);
                 let found = self.walk(&mut circumstances, self.proofs(profile), |circumstances| {
@@ -535,22 +538,22 @@ impl Terrain {
         }
         ControlFlow::Continue(())
     }
-}
 
-fn rest_on(way: Way, action: Action, mut circumstances: Circumstances) -> Circumstances {
-    let expires = circumstances.time.now.plus(Duration::from_secs(3600));
-    match way {
-        Way::Standing => (circumstances.grant, circumstances.exception) = (None, None),
-        Way::Grant => {
-            let grant = GrantCircumstances { id: GrantId::from_random(0), class: action.class, expires };
-            circumstances.grant = Some(grant);
+    fn rest_on(&self, way: Way, action: Action, mut circumstances: Circumstances) -> Circumstances {
+        let expires = circumstances.time.now.plus(Duration::from_secs(3600));
+        match way {
+            Way::Standing => (circumstances.grant, circumstances.exception) = (None, None),
+            Way::Grant => {
+                let grant = GrantCircumstances { id: GrantId::from_random(0), class: action.class, expires };
+                circumstances.grant = Some(grant);
+            }
+            Way::Exception => {
+                let relaxes = self.relaxable.clone();
+                circumstances.exception = Some(ExceptionCircumstances { ids: BTreeSet::new(), relaxes, expires });
+            }
         }
-        Way::Exception => {
-            let id = ExceptionId::new("exception").ok();
-            circumstances.exception = id.map(|id| ExceptionCircumstances { id, expires });
-        }
+        circumstances
     }
-    circumstances
 }
 
 /// Days with the same hours together.

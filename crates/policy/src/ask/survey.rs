@@ -25,7 +25,7 @@ use crate::symbols::Symbol;
 use crate::value::Uncovered;
 
 /// What a [`Terrain`] has the steps of.
-const CIRCUMSTANCES: [Fact; 22] = [
+const CIRCUMSTANCES: [Fact; 21] = [
     Fact::Authentication,
     Fact::Methods,
     Fact::PhishingResistant,
@@ -46,8 +46,7 @@ const CIRCUMSTANCES: [Fact; 22] = [
     Fact::GrantClass,
     Fact::GrantExpires,
     Fact::Exception,
-    Fact::ExceptionId,
-    Fact::ExceptionExpires,
+    Fact::ExceptionRelaxes,
 ];
 
 /// What in the circumstances depends on who asks.

@@ -8,9 +8,9 @@ use std::time::Duration;
 use cedar_policy_core::ast::{BinaryOp, Expr, ExprKind, Literal};
 use countersign_model::{
     ActionClass, Authentication, AuthenticationMethod as Method, Circumstances, DeviceCircumstances, DeviceId,
-    Entitled, ExceptionCircumstances, ExceptionId, Finding, GrantCircumstances, GrantId, GroupId, HttpCircumstances,
-    Methods, NameError, NetworkCircumstances, PostureAspect, Resource, ResourceId, ResourceKind, SegmentId, Source,
-    Subject, SubjectId, SubjectKind, SubjectState, Tier, TimeCircumstances, Timestamp, Upstream, ZoneName,
+    Entitled, ExceptionCircumstances, Finding, GrantCircumstances, GrantId, GroupId, HttpCircumstances, Methods,
+    NameError, NetworkCircumstances, PostureAspect, Resource, ResourceId, ResourceKind, SegmentId, Source, Subject,
+    SubjectId, SubjectKind, SubjectState, Tier, TimeCircumstances, Timestamp, Upstream, ZoneName,
 };
 
 use crate::compile::{path, root};
@@ -290,10 +290,14 @@ fn places(sets: &[&PolicySet], named: &Named) -> Result<Vec<(String, Circumstanc
             add(name(&format!("grant to {}", class.name())), &healthy, &|c| c.grant = Some(grant.clone()));
         }
     }
-    if reads(&[Fact::Exception, Fact::ExceptionId, Fact::ExceptionExpires]) {
+    let relaxes: BTreeSet<_> = sets.iter().flat_map(|set| set.relaxable()).map(|info| info.id.clone()).collect();
+    if !relaxes.is_empty() {
         let expires = NOON.plus(Duration::from_secs(3600));
-        let exception = ExceptionCircumstances { id: ExceptionId::new("exception")?, expires };
-        add(name("exception"), &healthy, &|c| c.exception = Some(exception.clone()));
+        let exception = ExceptionCircumstances { ids: BTreeSet::new(), relaxes, expires };
+        let device = device(false, false, 0)?;
+        add("unmanaged device, failing, all relaxed that can be".to_owned(), &bare, &|c| {
+            (c.device, c.exception) = (Some(device.clone()), Some(exception.clone()));
+        });
     }
     Ok(places)
 }

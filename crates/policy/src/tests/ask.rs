@@ -243,7 +243,9 @@ fn times_places_grants_and_what_is_refused_to_the_stronger() {
     let both = permit("context has authentication || context.network.encrypted");
     check(&[&both], &["signed in through the identity provider", "over an encrypted connection"]);
     check(&[&permit("context has grant")], &["with a grant"]);
-    check(&[&permit("context has \"exception\"")], &["with an exception"]);
+    let relaxable = "@relaxable(\"A guard.\") forbid (principal, action, resource) \
+                     unless { context has \"exception\" && context[\"exception\"].relaxes.contains(\"p00001\") };";
+    check(&[&permit("true"), relaxable], &["with an exception"]);
     let anonymous_only = permit("!(context has authentication)");
     check(&[&anonymous_only], &["exactly: always"]);
 }

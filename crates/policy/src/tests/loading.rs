@@ -224,3 +224,47 @@ fn an_empty_set_denies() {
     let set = PolicySet::load(Vec::new(), &Arc::new(Symbols::default())).unwrap();
     assert!(matches!(Case::new("human:a").decide(&set), Decision::Deny(Denial { cause: DenialCause::NoPermit, .. })));
 }
+
+/// An exception is looked at by the forbids that are relaxable, each for its own id, and by nothing else.
+#[test]
+fn only_a_relaxable_forbid_looks_at_exceptions_and_only_for_itself() {
+    const OWN: &str = "context has \"exception\" && context[\"exception\"].relaxes.contains(\"a\")";
+    let forbid = |annotation: &str, clauses: &str| {
+        format!("{GOOD}@remedy(\"r\") {annotation}\nforbid (principal, action, resource)\n{clauses};")
+    };
+    let relaxable = "@relaxable(\"A guard at the door.\")";
+    let unless = |condition: &str| format!("unless {{ {condition} }}");
+    let good = load(&forbid(relaxable, &format!("when {{ context.risk > 5 }} {}", unless(OWN)))).unwrap();
+    assert_eq!(good.policies()[0].relaxable.as_deref(), Some("A guard at the door."));
+    assert_eq!(good.relaxable().count(), 1);
+    let observed = load(&forbid(&format!("{relaxable} @mode(\"observe\")"), &unless(OWN))).unwrap();
+    assert_eq!(observed.relaxable().count(), 0, "there is nothing to relax");
+
+    check(&forbid("@relaxable(\"\")", &unless(OWN)), &[(2, 14, "empty")]);
+    check(&forbid(relaxable, "when { context.risk > 5 }"), &[(1, 1, "nothing relaxes it")]);
+    check(&forbid("", &unless(OWN)), &[(4, 1, "not @relaxable")]);
+    check(
+        &format!("{GOOD}{relaxable}\npermit (principal, action, resource)\n{};", unless(OWN)),
+        &[(1, 1, "a permit cannot be")],
+    );
+    let not_like_this = "does not look at exceptions like this";
+    for condition in [
+        // Another policy's, any, whatever it relaxes, and turned round.
+        "context has \"exception\" && context[\"exception\"].relaxes.contains(\"b\")",
+        "context has \"exception\"",
+        "context has \"exception\" && context[\"exception\"].relaxes.isEmpty()",
+        "!(context has \"exception\" && context[\"exception\"].relaxes.contains(\"a\"))",
+        // With something beside it that could make it mean anything.
+        "context.risk > 5 || (context has \"exception\" && context[\"exception\"].relaxes.contains(\"a\"))",
+        "if context has \"exception\" then context.risk > 5 else false",
+    ] {
+        let diagnostics =
+            load(&forbid(relaxable, &format!("{} {}", unless(OWN), unless(condition)))).expect_err(condition);
+        assert!(diagnostics.to_string().contains(not_like_this), "{condition}: {diagnostics}");
+        let permit = format!("{GOOD}permit (principal, action, resource) when {{ {condition} }};");
+        let said = load(&permit).expect_err(condition).to_string();
+        assert!(said.contains(not_like_this) || said.contains("not @relaxable"), "{condition}: {said}");
+    }
+    let whole = load(&forbid("", "when { context == context }")).expect_err("the context as a whole");
+    assert!(whole.to_string().contains("as a whole"), "{whole}");
+}

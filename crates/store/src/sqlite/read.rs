@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use countersign_model::{
-    Device, Fact, Group, GroupId, NameError, Posture, PostureAspect, Resource, ResourceId, Segment, SegmentId, Subject,
-    SubjectId, Timestamp,
+    Device, Exception, Fact, Group, GroupId, NameError, Posture, PostureAspect, Resource, ResourceId, Segment,
+    SegmentId, Subject, SubjectId, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
-use super::row::{bits, from_json, from_word, hash, instant, maybe_instant, maybe_parsed, parsed, span};
+use super::row::{bits, from_json, from_word, hash, instant, maybe_instant, maybe_json, maybe_parsed, parsed, span};
 use crate::{
     Hash, KeyRecord, LinkRecord, PasskeyRecord, ProviderSession, RiskRecord, SessionRecord, StoreError, TokenPurpose,
     TokenRecord,
@@ -215,6 +215,28 @@ pub(super) fn resources(c: &Connection) -> Read<Vec<Resource>> {
             rules: from_json(row, 9)?,
             entitled: from_json(row, 10)?,
             observe_until: maybe_instant(row, 11)?,
+        })
+    })
+}
+
+pub(super) fn exceptions(c: &Connection) -> Read<Vec<Exception>> {
+    let sql = "SELECT id, requester, behind, owner, reason, scope, relaxes, control, requested, expires, approval,
+               ended, reviews FROM exceptions ORDER BY id";
+    all(c, sql, [], |row| {
+        Ok(Exception {
+            id: parsed(row, 0)?,
+            requester: parsed(row, 1)?,
+            behind: from_json(row, 2)?,
+            owner: parsed(row, 3)?,
+            reason: row.get(4)?,
+            scope: from_json(row, 5)?,
+            relaxes: from_json(row, 6)?,
+            control: from_json(row, 7)?,
+            requested: instant(row, 8)?,
+            expires: instant(row, 9)?,
+            approval: maybe_json(row, 10)?,
+            end: maybe_json(row, 11)?,
+            reviews: from_json(row, 12)?,
         })
     })
 }

@@ -1,7 +1,7 @@
 //! One change, in a transaction that the caller has begun and will end. `Put` updates in place: a replaced row would
 //! take what refers to it along.
 
-use countersign_model::{Device, DeviceId, Fact, Group, PostureAspect, PostureValue, Resource, Subject};
+use countersign_model::{Device, DeviceId, Exception, Fact, Group, PostureAspect, PostureValue, Resource, Subject};
 use rusqlite::{Params, Transaction, params};
 
 use super::row::{json, word};
@@ -37,6 +37,7 @@ pub(super) fn apply(t: &Transaction<'_>, change: &Change) -> Result<(), StoreErr
         Change::RemoveResource(id) => {
             run(t, "DELETE FROM resources WHERE id = ?1", [id.as_str()])?;
         }
+        Change::PutException(exception) => put_exception(t, exception)?,
         Change::PutDevice(device) => put_device(t, device)?,
         Change::RemoveDevice(id) => {
             run(t, "DELETE FROM devices WHERE id = ?1", [id.as_str()])?;
@@ -193,6 +194,36 @@ fn put_resource(t: &Transaction<'_>, resource: &Resource) -> Result<(), StoreErr
             json(&resource.rules)?,
             json(&resource.entitled)?,
             resource.observe_until.map(|until| until.millis()),
+        ],
+    )?;
+    Ok(())
+}
+
+fn put_exception(t: &Transaction<'_>, exception: &Exception) -> Result<(), StoreError> {
+    run(
+        t,
+        "INSERT INTO exceptions (id, requester, behind, owner, reason, scope, relaxes, control, requested, expires,
+         approval, ended, reviews)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+         ON CONFLICT (id) DO UPDATE SET
+         requester = excluded.requester, behind = excluded.behind, owner = excluded.owner, reason = excluded.reason,
+         scope = excluded.scope, relaxes = excluded.relaxes, control = excluded.control,
+         requested = excluded.requested, expires = excluded.expires, approval = excluded.approval,
+         ended = excluded.ended, reviews = excluded.reviews",
+        params![
+            exception.id.as_str(),
+            exception.requester.to_string(),
+            json(&exception.behind)?,
+            exception.owner.to_string(),
+            exception.reason,
+            json(&exception.scope)?,
+            json(&exception.relaxes)?,
+            json(&exception.control)?,
+            exception.requested.millis(),
+            exception.expires.millis(),
+            exception.approval.as_ref().map(json).transpose()?,
+            exception.end.as_ref().map(json).transpose()?,
+            json(&exception.reviews)?,
         ],
     )?;
     Ok(())

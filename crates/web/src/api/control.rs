@@ -43,6 +43,7 @@ pub(crate) async fn policies(State(site): State<Site>, _: Caller) -> axum::Json<
         owner: policy.owner.clone(),
         review_by: policy.review_by,
         remedy: policy.remedy.clone(),
+        relaxable: policy.relaxable.clone(),
         description: policy.description.clone(),
         hash: policy.hash.clone(),
         file: policy.file.display().to_string(),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use countersign_ledger::{DecisionEntry, Entry};
 use countersign_model as model;
-use countersign_model::{DecisionId, DeviceId, GrantId, LeaseId, PolicyId, ResourceId, SessionId, SubjectId, ZoneName};
+use countersign_model::{
+    DecisionId, DeviceId, ExceptionId, GrantId, LeaseId, PolicyId, ResourceId, SessionId, SubjectId, ZoneName,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -102,6 +104,10 @@ pub struct Circumstances {
     pub risk: u8,
     #[schema(value_type = Option<String>)]
     pub grant: Option<GrantId>,
+    /// Exceptions that were in force for it.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub exceptions: Vec<ExceptionId>,
     pub http: Option<Http>,
 }
 
@@ -391,7 +397,7 @@ impl From<&model::Need> for Need {
 
 impl From<&model::Circumstances> for Circumstances {
     fn from(circumstances: &model::Circumstances) -> Self {
-        let model::Circumstances { authentication, device, network, time, risk, grant, exception: _, http } =
+        let model::Circumstances { authentication, device, network, time, risk, grant, exception, http } =
             circumstances;
         Self {
             authentication: authentication.as_ref().map(|authentication| Authentication {
@@ -415,6 +421,7 @@ impl From<&model::Circumstances> for Circumstances {
             time_zone: time.zone.to_string(),
             risk: *risk,
             grant: grant.as_ref().map(|grant| grant.id),
+            exceptions: exception.as_ref().map(|it| it.ids.iter().cloned().collect()).unwrap_or_default(),
             http: http.as_ref().map(|http| Http {
                 method: http.method.clone(),
                 host: http.host.clone(),

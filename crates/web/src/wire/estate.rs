@@ -274,6 +274,8 @@ pub struct Policy {
     #[schema(value_type = String, format = DateTime)]
     pub review_by: Instant,
     pub remedy: Option<String>,
+    /// What has to stand in its place where an exception relaxes it; absent where none can.
+    pub relaxable: Option<String>,
     pub description: Option<String>,
     /// SHA-256 of its meaning, in hex.
     pub hash: String,

@@ -339,7 +339,8 @@ fn circumstances(around: &Circumstances) -> Vec<String> {
         lines.push(format!("grant     {}, until {}", grant.class.name(), grant.expires));
     }
     if let Some(exception) = &around.exception {
-        lines.push(format!("exception {}, until {}", exception.id, exception.expires));
+        let relaxes: Vec<&str> = exception.relaxes.iter().map(countersign_model::PolicyId::as_str).collect();
+        lines.push(format!("exception to {}, until {}", relaxes.join(", "), exception.expires));
     }
     if let Some(http) = around.http.as_ref().filter(|http| http.path != "/") {
         lines.push(format!("http      {} {} at {}", http.method, http.path, http.host));
