@@ -12,7 +12,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use countersign_assess::{Checked, HealthCheck, Outcome, Parameters, View};
+use countersign_assess::{Assessment, Checked, HealthCheck, Outcome, Own, Parameters, Snapshot, View};
 use countersign_estate::{Input, Inventory, Limits, Watch, read};
 use countersign_model::Timestamp;
 
@@ -56,5 +56,29 @@ fn main() {
         // These files say nothing of leavers: nobody passes.
         let left = one("left-still-enabled");
         assert_eq!((left.outcome, left.passed), (Outcome::NotAssessed, 0), "{name}");
+        gaps(name, &inventory);
     }
+}
+
+/// The whole map, twice: from the same evidence the same bytes.
+fn gaps(name: &str, inventory: &Inventory) {
+    let projection = inventory.project().expect("numbers suffice");
+    let parameters = Parameters::default();
+    let of = || Assessment::of(inventory, &projection, &Own::default(), &parameters, AT).expect("an assessment");
+    let assessment = of();
+    println!("{name}: the whole is {}", assessment.gaps.score);
+    for area in &assessment.gaps.areas {
+        println!("{name}: {:28} {:16} {}", area.title, area.stage.name(), area.score);
+    }
+    for measured in assessment.gaps.measured() {
+        assert!(measured.numerator <= measured.assessed && measured.assessed <= measured.population, "{measured:?}");
+    }
+    for step in &assessment.steps {
+        println!(
+            "{name}: {:40} {:7} {:6.2} {:6.2} {:?}",
+            step.id, step.count, step.gain.at_least, step.gain.at_most, step.radius
+        );
+    }
+    let bytes = |assessment: &Assessment| Snapshot::of(assessment).to_bytes().expect("a snapshot");
+    assert_eq!(bytes(&assessment), bytes(&of()), "{name}");
 }

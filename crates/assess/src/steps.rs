@@ -154,7 +154,9 @@ pub(crate) fn steps(gauged: &Gauged, cures: &mut Cures<'_>, own: &Own, as_of: Ti
     let earliest = standing.iter().find(|(_, stands)| !stands).map(|(sequence, _)| *sequence);
     let identities = cures.identities();
     steps.sort_by_cached_key(|step| {
-        (Some(step.sequence) != earliest, step.kind, Reverse(worth(step, identities)), step.id.clone())
+        // What would not be seen in the score, nor in the graph, is said last.
+        let idle = step.kind == StepKind::Assess && step.gain.at_most <= 0.0;
+        (idle, Some(step.sequence) != earliest, step.kind, Reverse(worth(step, identities)), step.id.clone())
     });
     steps
 }

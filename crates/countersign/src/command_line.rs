@@ -2,6 +2,7 @@
 
 mod ask;
 mod exception;
+mod gaps;
 mod govern;
 mod policy;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use countersign_model::{DeviceId, GroupId, KeyId, ResourceId, SessionId, Subject
 
 pub use ask::{Ask, Circumstances, Coverage, Shown, WhatCan, WhoCan, WhoDid, Why};
 pub use exception::{Exception, ExceptionRequest};
+pub use gaps::{Assessed, Gaps, Metrics};
 pub use govern::{
     Assess, BlastRadius, ChokePoints, Estate, EstateImport, EstateLink, EstateList, Followed, Graph, Health, Kept,
     LiveDirectory, Looked, Paths, WhatIf, Which,
@@ -186,6 +188,17 @@ pub enum Command {
         after_help = "Examples:\n  countersign exception list\n  countersign exception approve ID\n  countersign exception list --undocumented"
     )]
     Exception(Exception),
+    /// How much of Zero Trust is in place, the weakest first, and what to do next.
+    #[command(
+        after_help = "Examples:\n  countersign gaps collection.zip hr.csv\n  countersign gaps --area identity --csv > steps.csv\n  \
+                            countersign gaps --snapshot november.json --before october.json\n\n\
+                            A score is an interval: what is not known counts as failed, and as passed."
+    )]
+    Gaps(Gaps),
+    /// The figures that tell whether it works.
+    #[command(after_help = "Examples:\n  countersign metrics collection.zip\n  \
+                            countersign metrics --prometheus > countersign.prom")]
+    Metrics(Metrics),
     /// Policies.
     #[command(subcommand, after_help = "Examples:\n  countersign policy check policies\n  countersign policy show")]
     Policy(Policy),

@@ -12,6 +12,7 @@ mod device;
 mod estate;
 mod exception;
 mod files;
+mod gaps;
 mod graph;
 mod health;
 mod ledger;
@@ -147,6 +148,8 @@ async fn dispatch(line: CommandLine, terminal: &Terminal) -> anyhow::Result<()> 
         Command::ChokePoints(options) => graph::choke_points(control, options, terminal).await,
         Command::WhatIf(options) => graph::what_if(control, options, terminal).await,
         Command::Exception(command) => exception::exception(&control()?, command, terminal).await,
+        Command::Gaps(options) => gaps::gaps(control, options, terminal).await,
+        Command::Metrics(options) => gaps::metrics(control, options, terminal).await,
         Command::Policy(command) => policy::policy(&global, command, terminal).await,
         Command::Ledger(command) => ledger::ledger(&global, command, terminal).await,
         Command::Backup(options) => backup::backup(&global, &options, terminal),

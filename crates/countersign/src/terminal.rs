@@ -42,9 +42,9 @@ impl Tone {
     /// How a word that stands for a state is shown.
     pub fn of(word: &str) -> Self {
         match word {
-            "allow" | "active" | "compliant" | "managed" | "ok" => Self::Good,
-            "deny" | "denied" | "revoked" | "disabled" | "failed" | "expired" => Self::Bad,
-            "challenge" | "quarantine" | "stale" | "unknown" => Self::Attention,
+            "allow" | "active" | "compliant" | "managed" | "ok" | "in place" => Self::Good,
+            "deny" | "denied" | "revoked" | "disabled" | "failed" | "expired" | "not in place" => Self::Bad,
+            "challenge" | "quarantine" | "stale" | "unknown" | "partial" | "not assessed" => Self::Attention,
             _ => Self::Plain,
         }
     }

@@ -14,6 +14,7 @@ mod cut;
 mod demonstration;
 mod devices;
 mod estate;
+mod gaps;
 mod governing;
 mod live_directory;
 mod observing;
