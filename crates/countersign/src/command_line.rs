@@ -5,6 +5,7 @@ mod exception;
 mod gaps;
 mod govern;
 mod policy;
+mod report;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ pub use policy::{
     Circumstance, FailOn, LintFormat, Loss, Policy, PolicyDirectory, PolicyFmt, PolicyLint, PolicyMatrix, PolicyProve,
     PolicyReplay, PolicyReview, PolicySuggest, PolicyTest, Proving, Recorded, ReplayFormat, ReviewFormat, TestFormat,
 };
+pub use report::{Report, ReportCommand, ReportMade, ReportVerify};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -148,6 +150,12 @@ pub enum Command {
                             countersign assess export/ hr.csv --out report --organisation \"Example Ltd\" --as-of 2026-11-01T00:00:00Z\n\n\
                             Nothing is sent anywhere; what was read is not kept, but named with its hash.")]
     Assess(Assess),
+    /// The estate as a report: a page, a PDF or an evidence pack, by the end of the file's name.
+    #[command(after_help = "Examples:\n  countersign report --out report.pdf\n  \
+                            countersign report collection.zip --out report.html --organisation \"Example Ltd\"\n  \
+                            countersign report export/ --out report.pdf --before last-quarter/evidence.json\n  \
+                            countersign report verify evidence.json")]
+    Report(Box<Report>),
     /// Everything that is inventoried: accounts, groups, devices, keys, and who has what over whom.
     #[command(
         subcommand,

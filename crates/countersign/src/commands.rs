@@ -20,6 +20,7 @@ pub(crate) mod lock_out;
 mod organisation;
 mod policy;
 mod records;
+mod report;
 mod work;
 
 use std::process::ExitCode;
@@ -141,6 +142,7 @@ async fn dispatch(line: CommandLine, terminal: &Terminal) -> anyhow::Result<()> 
         Command::Coverage(options) => coverage::coverage(&control()?, &options, terminal).await,
         Command::Assess(options) => assess::assess(&options, terminal).await,
         Command::Estate(command) => estate::estate(control, command, terminal).await,
+        Command::Report(options) => report::report(control, &global, *options, terminal).await,
         Command::Health(options) => health::health(control, options, terminal).await,
         Command::Graph(options) => graph::graph(control, options, terminal).await,
         Command::BlastRadius(options) => graph::blast_radius(control, options, terminal).await,

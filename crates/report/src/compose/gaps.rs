@@ -1,5 +1,7 @@
 //! The gap map: areas and controls with their intervals, and every indicator behind them.
 
+use std::collections::BTreeMap;
+
 use countersign_assess::{Area, Control, GapMap, Measured};
 
 use super::{mark_of, score, state, words};
@@ -24,7 +26,7 @@ pub(super) fn section(gaps: &GapMap) -> Section {
         area.controls.iter().for_each(|control| row(&mut table, control));
     }
     blocks.push(Block::Table(table));
-    blocks.push(Block::Folded("Every indicator of the gap map, with its query".to_owned(), vec![indicators(gaps)]));
+    blocks.push(Block::Folded("Every indicator of the gap map, with its query".to_owned(), indicators(gaps)));
     Section { id: "gap-map", title: "Gap map".to_owned(), blocks }
 }
 
@@ -96,7 +98,7 @@ fn short(measured: &Measured) -> String {
     format!("{}: {}", measured.title, words.join(", "))
 }
 
-fn indicators(gaps: &GapMap) -> Block {
+fn indicators(gaps: &GapMap) -> Vec<Block> {
     let columns = [
         Column::text("Indicator", 3.0),
         Column::number("As they should be", 1.0),
@@ -112,7 +114,9 @@ fn indicators(gaps: &GapMap) -> Block {
         ),
         columns,
     );
-    for measured in gaps.measured() {
+    // What concerns nobody, or nobody told of, has no numbers: said below, in one paragraph for each reason.
+    let (told, empty): (Vec<&Measured>, Vec<&Measured>) = gaps.measured().partition(|one| one.population > 0);
+    for measured in told {
         let title = Text::new(measured.title.clone()).faint(if measured.gating { " · gating" } else { "" });
         let evidence: Cell = match (measured.oldest, measured.newest, measured.why_not_assessed) {
             (Some(oldest), Some(newest), _) if oldest == newest => date(newest).into(),
@@ -129,5 +133,15 @@ fn indicators(gaps: &GapMap) -> Block {
             Text::default().code(&measured.query).into(),
         ]);
     }
-    Block::Table(table)
+    let mut blocks = vec![Block::Table(table)];
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for measured in empty {
+        let why = measured.why_not_assessed.unwrap_or("there is nobody whom it concerns");
+        reasons.entry(why).or_default().push(format!("{} ({})", measured.title, measured.query));
+    }
+    for (why, titles) in reasons {
+        blocks
+            .push(Block::Note(Text::default().strong(super::sentence(why)).plain(format!(": {}.", titles.join("; ")))));
+    }
+    blocks
 }

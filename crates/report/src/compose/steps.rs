@@ -1,6 +1,6 @@
 //! What to do, in order.
 
-use countersign_assess::Step;
+use countersign_assess::{Step, StepKind};
 
 use super::SHOWN;
 use crate::document::{Block, Chart, Column, Item, Section, Table, Text};
@@ -12,6 +12,27 @@ pub(super) fn section(steps: &[Step]) -> Section {
                  asking again as if the step were done; so is the effect on who reaches tier zero.";
     let mut blocks = vec![Block::Text(intro.into())];
     blocks.extend(chart(steps));
+    let of = |kind: StepKind| steps.iter().enumerate().filter(move |(_, step)| step.kind == kind);
+    let mend = table(of(StepKind::Mend), "to mend, the next one first");
+    if mend.rows.is_empty() {
+        blocks.push(Block::Text("Nothing that was assessed asks for a step.".into()));
+    } else {
+        blocks.push(Block::Table(mend));
+    }
+    let assess = table(of(StepKind::Assess), "to find out about: what is right is not known either");
+    if !assess.rows.is_empty() {
+        let title = format!("What to find out: {}", grouped(assess.rows.len() as u64));
+        blocks.push(Block::Folded(title, vec![Block::Table(assess)]));
+    }
+    let how: Vec<Item> = of(StepKind::Mend).take(SHOWN).map(|(_, step)| how(step)).collect();
+    if !how.is_empty() {
+        blocks.push(Block::Folded("How each is done".to_owned(), vec![Block::Steps(how)]));
+    }
+    Section { id: "next-steps", title: "Next steps".to_owned(), blocks }
+}
+
+/// With their place in the order of all.
+fn table<'s>(steps: impl Iterator<Item = (usize, &'s Step)>, what: &str) -> Table {
     let columns = [
         Column::text("Step", 4.2),
         Column::number("Concerns", 1.1),
@@ -20,33 +41,25 @@ pub(super) fn section(steps: &[Step]) -> Section {
         Column::text("Effort", 0.9),
         Column::text("Who, until when", 1.7),
     ];
-    let mut table =
-        Table::new(format!("{}, the next one first.", counted(steps.len() as u64, "step", "steps")), columns);
-    for (place, step) in steps.iter().enumerate() {
-        let what = Text::default().strong(format!("{}. ", place + 1)).plain(step.title.clone());
-        let what = what.faint(format!(" {}", step.sequence.name()));
+    let mut table = Table::new("", columns);
+    for (place, step) in steps {
+        let title = Text::default().strong(format!("{}. ", place + 1)).plain(step.title.clone());
         table.row([
-            what.into(),
-            grouped(step.count).into(),
+            title.faint(format!(" {}", step.sequence.name())).into(),
+            concerns(step).into(),
             gain(step).into(),
             radius(step).unwrap_or_else(|| "–".to_owned()).into(),
             step.effort.name().into(),
             who(step).into(),
         ]);
     }
-    if steps.is_empty() {
-        blocks.push(Block::Text("Nothing that was assessed asks for a step.".into()));
-    } else {
-        blocks.push(Block::Table(table));
-        let how: Vec<Item> = steps.iter().take(SHOWN).map(how).collect();
-        blocks.push(Block::Folded("How each is done".to_owned(), vec![Block::Steps(how)]));
-    }
-    Section { id: "next-steps", title: "Next steps".to_owned(), blocks }
+    table.caption = format!("{} {what}.", counted(table.rows.len() as u64, "step", "steps"));
+    table
 }
 
 /// As the summary tells it.
 pub(super) fn brief(step: &Step) -> Item {
-    let mut line = Text::new(format!("{}; gain: {} points of the score", concerns(step), gain(step)));
+    let mut line = Text::new(format!("concerns {}; gain: {} points of the score", concerns(step), gain(step)));
     if let Some(radius) = radius(step) {
         line = line.plain("; identities that reach tier zero: ").strong(radius);
     }
@@ -90,8 +103,9 @@ fn how(step: &Step) -> Item {
     Item { title: step.title.clone().into(), lines }
 }
 
+/// Of what is to be found out about, not even the number may be known.
 fn concerns(step: &Step) -> String {
-    format!("concerns {}", grouped(step.count))
+    if step.count == 0 { "–".to_owned() } else { grouped(step.count) }
 }
 
 fn gain(step: &Step) -> String {
@@ -100,7 +114,12 @@ fn gain(step: &Step) -> String {
 }
 
 fn radius(step: &Step) -> Option<String> {
-    step.radius.as_ref().map(|radius| format!("{} → {}", grouped(radius.before), grouped(radius.after)))
+    let radius = step.radius.as_ref()?;
+    Some(if radius.before == radius.after {
+        format!("{}, unchanged", grouped(radius.before))
+    } else {
+        format!("{} → {}", grouped(radius.before), grouped(radius.after))
+    })
 }
 
 fn who(step: &Step) -> Text {

@@ -135,6 +135,10 @@ fn words(flow: &Flow<'_>, text: &Text, style: Style, width: f32) -> Laid {
 /// The words beside the drawing where there is room, below it otherwise.
 fn drawn(flow: &Flow<'_>, drawing: &Drawing, text: &Text, style: Style, width: f32) -> Laid {
     const GAP: f32 = 5.0;
+    if text.is_empty() {
+        let height = drawing.height + 2.0 * INSET + 1.0;
+        return Laid { drawing: Some(Rc::new(drawing.clone())), at: (INSET, INSET), lines: Vec::new(), style, height };
+    }
     let room = width - 2.0 * INSET - drawing.width - GAP;
     let beside = lines(flow.faces, text, style, room.max(1.0));
     let whole: f32 = beside.iter().map(|line| line.width).fold(0.0, f32::max);

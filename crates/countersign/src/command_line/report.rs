@@ -1,0 +1,63 @@
+//! The words of `report`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use countersign_model::Timestamp;
+
+use super::Looked;
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Report {
+    #[command(subcommand)]
+    pub command: Option<ReportCommand>,
+    #[command(flatten)]
+    pub made: ReportMade,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportMade {
+    #[command(flatten)]
+    pub looked: Looked,
+    /// Where it is written; the end of the name says what: .html, .pdf, or .json for the evidence pack.
+    #[arg(long, required = true, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// What it is compared with: the evidence pack of an earlier assessment, or a snapshot. Several are a trend.
+    #[arg(long, value_name = "FILE")]
+    pub before: Vec<PathBuf>,
+    /// Whose estate it is.
+    #[arg(long, value_name = "NAME")]
+    pub organisation: Option<String>,
+    /// The date that everything is measured from, as in 2026-11-01T00:00:00Z; without it, now.
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<Timestamp>,
+    /// Write over a file that is there already.
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ReportCommand {
+    /// Check an evidence pack: hashes, sums, sources, and that a ledger recorded it. Needs no server.
+    #[command(after_help = "Examples:\n  countersign report verify evidence.json\n  \
+                            countersign report verify evidence.json collection.zip\n  \
+                            countersign report verify evidence.json --key countersign.example.org+…\n\n\
+                            tests/independent/verify_pack.py does the same with Python alone.")]
+    Verify(ReportVerify),
+}
+
+#[derive(Debug, Args)]
+pub struct ReportVerify {
+    /// The evidence pack.
+    #[arg(value_name = "PACK")]
+    pub pack: PathBuf,
+    /// Exports that were assessed: each must be one of the pack's sources.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The ledger's verifier key, as `ledger checkpoint` prints it: a pack that no entry of that ledger names is refused.
+    #[arg(long)]
+    pub key: Option<String>,
+    #[arg(long, conflicts_with = "key")]
+    pub key_file: Option<PathBuf>,
+}
