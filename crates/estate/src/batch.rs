@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+use countersign_model::is_hidden;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Cause, Fault};
@@ -270,11 +271,7 @@ impl<'a, 'w> Intake<'a, 'w> {
         if text.len() > self.limits.text_bytes {
             return Err(Cause::TextTooLong { limit: self.limits.text_bytes });
         }
-        let hostile = |c: char| {
-            c.is_control()
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-        };
-        Ok(if text.contains(hostile) { text.replace(hostile, "\u{fffd}").into() } else { text.into() })
+        Ok(if text.contains(is_hidden) { text.replace(is_hidden, "\u{fffd}").into() } else { text.into() })
     }
 
     pub(crate) fn key(&mut self, key: &str) -> Result<u32, Cause> {

@@ -75,7 +75,7 @@ fn file(
     if bytes.len() > limits.file_bytes {
         return Err(Cause::TooLarge { limit: limits.file_bytes }.at(name, None));
     }
-    let shown: String = name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(512).collect();
+    let shown: String = name.chars().map(countersign_model::visible).take(512).collect();
     let text = text::utf8(bytes, limits.file_bytes).map_err(|cause| cause.at(&shown, None))?;
     if text.trim().is_empty() {
         return Err(Cause::Empty.at(&shown, None));

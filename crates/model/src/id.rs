@@ -7,10 +7,10 @@ use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{SubjectKind, Timestamp};
+use crate::{SubjectKind, Timestamp, is_hidden};
 
-/// A name as people and directories write it: 1 to 256 bytes of UTF-8, no control or bidirectional-override
-/// characters, no white space at either end.
+/// A name as people and directories write it: 1 to 256 bytes of UTF-8, no character that a reader
+/// does not see as what it is ([`is_hidden`]), no white space at either end.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Name(Arc<str>);
@@ -40,12 +40,7 @@ impl Name {
         if text.trim().len() != text.len() {
             return Err(NameError::Padded);
         }
-        // U+202A–202E and U+2066–2069 reorder what a reader sees; U+200B–200F and U+FEFF hide.
-        let hidden = |c: char| {
-            c.is_control()
-                || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
-        };
-        match text.chars().find(|&c| hidden(c)) {
+        match text.chars().find(|&c| is_hidden(c)) {
             Some(c) => Err(NameError::Forbidden(u32::from(c))),
             None => Ok(Self(text)),
         }

@@ -16,6 +16,7 @@ mod route;
 mod shown;
 mod signal;
 mod subject;
+mod text;
 mod time;
 
 pub use action::{Action, ActionClass, ParseActionError, Protocol};
@@ -47,6 +48,7 @@ pub use route::{ActionRule, PathPattern, Route};
 pub use shown::{Shown, ShownResource, ShownSubject};
 pub use signal::{Signal, SignalKind};
 pub use subject::{Group, Subject, SubjectKind, SubjectState};
+pub use text::{is_hidden, visible};
 pub use time::{Clock, Timestamp, Wait};
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{
     Action, ActionClass, ActionRule, Decision, Entitled, Fact, Finding, Name, NameError, PathPattern, PostureAspect,
     PostureRequirements, PostureValue, Resource, ResourceId, ResourceKind, Route, SessionId, Source, SubjectId, Tier,
-    Timestamp, Upstream,
+    Timestamp, Upstream, visible,
 };
 
 const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -61,7 +61,15 @@ fn names_are_safe_to_print() {
     assert_eq!(Name::new(""), Err(NameError::Empty));
     assert_eq!(Name::new(" a"), Err(NameError::Padded));
     assert_eq!(Name::new("a\nb"), Err(NameError::Forbidden(10)));
-    assert_eq!(Name::new("a\u{202E}b"), Err(NameError::Forbidden(0x202E)));
+    for hidden in
+        "\u{202E}\u{E0001}\u{E007F}\u{E01EF}\u{AD}\u{3164}\u{180E}\u{FE0F}\u{2028}\u{2029}\u{200D}\u{7}".chars()
+    {
+        assert_eq!(Name::new(format!("a{hidden}b")), Err(NameError::Forbidden(u32::from(hidden))), "{hidden:?}");
+        assert_eq!(visible(hidden), '\u{FFFD}');
+    }
+    for seen in ["Zoë Ångström", "山田 太郎", "Ωμέγα", "o'brien", "🦀"] {
+        assert_eq!(Name::new(seen).unwrap().as_str(), seen);
+    }
     assert_eq!(Name::new("x".repeat(257)), Err(NameError::TooLong(257)));
 }
 
