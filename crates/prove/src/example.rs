@@ -110,7 +110,9 @@ impl Example {
                 )),
             });
         }
-        let trial = smaller::of(trial, |trial| breach.shows(trial).unwrap_or(false));
+        let sets = std::iter::once(breach.set).chain(breach.other);
+        let policies = sets.flat_map(|set| set.cedar().policies()).chain(breach.guardrail.describes.as_ref());
+        let trial = smaller::of(trial, &smaller::spans(policies), |trial| breach.shows(trial).unwrap_or(false));
         Ok(Self {
             decision: Breach::decide(breach.set, &trial)?,
             other: breach.other.map(|other| Breach::decide(other, &trial)).transpose()?,

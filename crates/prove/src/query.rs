@@ -23,8 +23,8 @@ use crate::solver::{Session, Solver};
 pub(crate) enum Answer {
     /// No request is like this.
     Never,
-    /// This one is.
-    Once(Box<Env>),
+    /// Some is: this one, where an example was wanted.
+    Once(Option<Box<Env>>),
     Unknown(String),
 }
 
@@ -163,6 +163,8 @@ pub(crate) struct Asking<'s> {
     pub(crate) solver: &'s Solver,
     pub(crate) cache: Option<&'s Cache>,
     pub(crate) deadline: Instant,
+    /// Whether a request is wanted where there is one. Only an answer without one can be remembered.
+    pub(crate) example: bool,
 }
 
 /// What the answers of one claim came from.
@@ -187,22 +189,27 @@ impl<'s> Asking<'s> {
         Self { deadline: now + left / of.max(1), ..self }
     }
 
+    /// `never` only tells whether there is no such request, `found` also finds one.
     fn ask(
         self,
         sources: &mut Sources,
-        query: impl AsyncFnOnce(&mut CedarSymCompiler<Session<'s>>) -> Result<Option<Env>, Error>,
+        never: impl AsyncFnOnce(&mut CedarSymCompiler<Session<'s>>) -> Result<bool, Error>,
+        found: impl AsyncFnOnce(&mut CedarSymCompiler<Session<'s>>) -> Result<Option<Env>, Error>,
     ) -> Answer {
-        let Self { solver, cache, deadline } = self;
+        let Self { solver, cache, deadline, example } = self;
         let mut compiler = match CedarSymCompiler::new(Session::new(solver, cache, deadline)) {
             Ok(compiler) => compiler,
             Err(error) => return Answer::Unknown(error.to_string()),
         };
-        let answer = at_once(query(&mut compiler));
+        let answer = match example {
+            true => at_once(found(&mut compiler)).map(|it| it.map(|found| found.map(|it| Some(Box::new(it))))),
+            false => at_once(never(&mut compiler)).map(|it| it.map(|never| (!never).then_some(None))),
+        };
         let session = compiler.solver();
         sources.add(Sources { asked: session.asked, remembered: session.remembered });
         match answer {
             Some(Ok(None)) => Answer::Never,
-            Some(Ok(Some(example))) => Answer::Once(Box::new(example)),
+            Some(Ok(Some(example))) => Answer::Once(example),
             Some(Err(_)) if session.late => Answer::Unknown("the solver was not done in time".to_owned()),
             Some(Err(Error::SolverUnknown)) => Answer::Unknown("the solver does not know".to_owned()),
             Some(Err(Error::SolverError(SymccError::Io(error)))) => Answer::Unknown(error.to_string()),
@@ -213,7 +220,11 @@ impl<'s> Asking<'s> {
 
     /// Is there a request that both allow?
     pub(crate) fn both(self, sources: &mut Sources, one: &CompiledPolicySet, other: &CompiledPolicySet) -> Answer {
-        self.ask(sources, async |compiler| compiler.check_disjoint_with_counterexample_opt(one, other).await)
+        self.ask(
+            sources,
+            async |compiler| compiler.check_disjoint_opt(one, other).await,
+            async |compiler| compiler.check_disjoint_with_counterexample_opt(one, other).await,
+        )
     }
 
     /// Is there a request that the first allows and the second does not?
@@ -223,22 +234,34 @@ impl<'s> Asking<'s> {
         one: &CompiledPolicySet,
         other: &CompiledPolicySet,
     ) -> Answer {
-        self.ask(sources, async |compiler| compiler.check_implies_with_counterexample_opt(one, other).await)
+        self.ask(
+            sources,
+            async |compiler| compiler.check_implies_opt(one, other).await,
+            async |compiler| compiler.check_implies_with_counterexample_opt(one, other).await,
+        )
     }
 
     /// Is there a request on which they differ?
     pub(crate) fn differs(self, sources: &mut Sources, one: &CompiledPolicySet, other: &CompiledPolicySet) -> Answer {
-        self.ask(sources, async |compiler| compiler.check_equivalent_with_counterexample_opt(one, other).await)
+        self.ask(
+            sources,
+            async |compiler| compiler.check_equivalent_opt(one, other).await,
+            async |compiler| compiler.check_equivalent_with_counterexample_opt(one, other).await,
+        )
     }
 
     /// Is there a request on which it fails?
     pub(crate) fn fails(self, sources: &mut Sources, policy: &CompiledPolicy) -> Answer {
-        self.ask(sources, async |compiler| compiler.check_never_errors_with_counterexample_opt(policy).await)
+        self.ask(
+            sources,
+            async |compiler| compiler.check_never_errors_opt(policy).await,
+            async |compiler| compiler.check_never_errors_with_counterexample_opt(policy).await,
+        )
     }
 
     /// Is there a request that it allows? `None` where that is not known.
     pub(crate) fn any(self, sources: &mut Sources, policies: &CompiledPolicySet) -> Option<bool> {
-        let Self { solver, cache, deadline } = self;
+        let Self { solver, cache, deadline, example: _ } = self;
         let mut compiler = CedarSymCompiler::new(Session::new(solver, cache, deadline)).ok()?;
         let never = at_once(compiler.check_always_denies_opt(policies))?.ok();
         let session = compiler.solver();

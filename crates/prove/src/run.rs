@@ -264,7 +264,7 @@ impl Run<'_> {
             return false;
         };
         let deadline = Instant::now() + self.options.timeout;
-        let asking = Asking { solver: self.solver, cache: self.options.cache.as_ref(), deadline };
+        let asking = Asking { solver: self.solver, cache: self.options.cache.as_ref(), deadline, example: false };
         let mut describes_nothing = |kind| {
             let policies = vec![
                 named(Effect::Permit, describes.condition(), "described"),
@@ -300,7 +300,7 @@ impl Run<'_> {
 
     fn settle(&self, guardrail: &Guardrail, task: Task, sources: &mut Sources) -> Result<Settled, String> {
         let deadline = Instant::now() + self.options.timeout;
-        let asking = Asking { solver: self.solver, cache: self.options.cache.as_ref(), deadline };
+        let asking = Asking { solver: self.solver, cache: self.options.cache.as_ref(), deadline, example: false };
         let condition = guardrail.describes.as_ref().map(Policy::condition);
         let claim = Claiming { run: self, guardrail, condition: condition.as_ref(), kind: task.kind, asking };
         match (&guardrail.claim, self.others.get(&guardrail.id)) {
@@ -332,11 +332,13 @@ impl Claiming<'_, '_> {
     ) -> Result<Option<Settled>, String> {
         let mut left = u32::try_from(strengths.len()).unwrap_or(1);
         for strength in strengths {
-            let answer = query(self.asking.part(left), *strength, sources)?;
+            // Only of the weakest claim does an example count.
+            let asking = Asking { example: left == 1, ..self.asking.part(left) };
+            let answer = query(asking, *strength, sources)?;
             left -= 1;
             match answer {
                 Answer::Never => return Ok(None),
-                Answer::Once(found) if left == 0 => {
+                Answer::Once(Some(found)) if left == 0 => {
                     let breach = Breach {
                         set: self.run.subject.set,
                         other: self.run.others.get(&self.guardrail.id).map(|other| other.set),
@@ -348,6 +350,9 @@ impl Claiming<'_, '_> {
                         Err(Fault::Internal(message)) => Settled::Fault(message),
                         Err(Fault::NotShown(message)) => Settled::Unknown(message),
                     }));
+                }
+                Answer::Once(None) if left == 0 => {
+                    return Ok(Some(Settled::Fault("the prover has a request and does not say which".to_owned())));
                 }
                 Answer::Unknown(why) if left == 0 => return Ok(Some(Settled::Unknown(why))),
                 Answer::Once(_) | Answer::Unknown(_) => {}

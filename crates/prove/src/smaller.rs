@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cedar_policy_core::ast::{ExprKind, Literal, Policy};
 use countersign_model::{AuthenticationMethod, GroupId, HttpCircumstances, TimeCircumstances, Timestamp};
 use countersign_policy::Trial;
 
@@ -38,11 +39,7 @@ const STEPS: [Step; 22] = [
     |trial| methods(trial, AuthenticationMethod::Passkey),
     |trial| methods(trial, AuthenticationMethod::ApiKey),
     |trial| age(trial, FRESH),
-    |trial| {
-        if let Some(device) = &mut trial.circumstances.device {
-            device.posture_age = Some(FRESH);
-        }
-    },
+    |trial| posture_age(trial, FRESH),
     |trial| {
         // The same time, an hour and a day that belong to it.
         let now = trial.circumstances.time.now.seconds();
@@ -91,6 +88,12 @@ fn age(trial: &mut Trial, seconds: u64) {
     }
 }
 
+fn posture_age(trial: &mut Trial, seconds: u64) {
+    if let Some(device) = &mut trial.circumstances.device {
+        device.posture_age = Some(seconds);
+    }
+}
+
 /// An hour and a weekday of the working week that contains [`NOON`], for examples that are about them.
 fn at(hour: u8, weekday: u8) -> TimeCircumstances {
     let days = i64::from(weekday) - 3;
@@ -99,7 +102,23 @@ fn at(hour: u8, weekday: u8) -> TimeCircumstances {
     TimeCircumstances { now, hour, weekday, zone: "UTC".into() }
 }
 
-pub(crate) fn of(mut trial: Trial, shows: impl Fn(&Trial) -> bool) -> Trial {
+/// The ages at which some policy may begin to decide otherwise, and what people would write; the shortest first. A solver
+/// takes any number for an age, such as more seconds than there ever were.
+pub(crate) fn spans<'p>(policies: impl IntoIterator<Item = &'p Policy>) -> BTreeSet<u64> {
+    let mut spans = BTreeSet::from([FRESH, 3600, 86_400, 30 * 86_400, 365 * 86_400]);
+    for policy in policies {
+        for part in policy.condition().subexpressions() {
+            if let ExprKind::Lit(Literal::Long(number)) = part.expr_kind() {
+                let near = [number.saturating_sub(1), *number, number.saturating_add(1)];
+                spans.extend(near.into_iter().filter_map(|span| u64::try_from(span).ok()));
+            }
+        }
+    }
+    spans
+}
+
+/// `spans` are the ages that are tried, see [`spans`].
+pub(crate) fn of(mut trial: Trial, spans: &BTreeSet<u64>, shows: impl Fn(&Trial) -> bool) -> Trial {
     let attempt = |trial: &mut Trial, step: &dyn Fn(&mut Trial)| {
         let mut smaller = trial.clone();
         step(&mut smaller);
@@ -109,6 +128,10 @@ pub(crate) fn of(mut trial: Trial, shows: impl Fn(&Trial) -> bool) -> Trial {
     };
     for step in STEPS {
         attempt(&mut trial, &step);
+    }
+    for span in spans.iter().rev() {
+        attempt(&mut trial, &|trial| age(trial, *span));
+        attempt(&mut trial, &|trial| posture_age(trial, *span));
     }
     let (hour, weekday) = (trial.circumstances.time.hour, trial.circumstances.time.weekday);
     attempt(&mut trial, &|trial| trial.circumstances.time = at(hour, weekday));

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::fixtures::{options, outcome, pretender, run, set, solver};
+use super::fixtures::{options, outcome, pretender, run, set, solver, starter};
 use crate::{Cache, Options, Solver, Verdict};
 
 const HUMANS: &str = "permit (principal is Human, action, resource);";
@@ -27,6 +27,19 @@ fn the_second_time_nobody_is_asked() {
     // The same answers under the name of the same solver: it is not even started.
     let broken = Solver::at(&pretender(directory.path(), "exit 1")).unwrap();
     assert!(broken.version() != solver().version() || run(&set, &broken, &options).proven());
+}
+
+/// What holds of no more than the requests that there can be is remembered too: that it does not hold of more is an answer.
+#[test]
+fn every_guardrail_of_the_starter_policies_is_remembered() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = with(directory.path());
+    let set = starter();
+    assert!(run(&set, &solver(), &options).proven());
+    let again = run(&set, &solver(), &options);
+    assert!(again.proven());
+    let asked: Vec<&str> = again.outcomes.iter().filter(|it| !it.cached).map(|it| it.guardrail.id.as_str()).collect();
+    assert_eq!(asked, Vec::<&str>::new());
 }
 
 /// A set that is otherwise has other questions, and finds none of the answers.
