@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use countersign_ledger::Asked;
 use countersign_model::{
-    AccessRequest, Action, Assessment, Authentication, Circumstances, Credential, Decision, Denial, DenialCause,
-    DeviceCircumstances, DeviceEvidence, EnforcementPoint, HttpCircumstances, NetworkCircumstances, Observed, Question,
-    Reasons, ResourceId, SubjectId, SubjectState, TimeCircumstances, Timestamp, ZoneName,
+    AccessRequest, Action, ActionClass, Assessment, Authentication, Circumstances, Credential, Decision, Denial,
+    DenialCause, DeviceCircumstances, DeviceEvidence, EnforcementPoint, HttpCircumstances, NetworkCircumstances,
+    Observed, Question, Reasons, Resource, ResourceId, ResourceKind, SubjectId, SubjectState, Tier, TimeCircumstances,
+    Timestamp, ZoneName,
 };
 use countersign_policy::{Judged, Slice};
 
@@ -126,8 +127,13 @@ impl Administrator {
         let active = |id: &SubjectId| view.is_active(id);
         let answers = resolved.owner.as_ref().is_none_or(active)
             && subject.and_then(|record| record.acts_for()).is_none_or(active);
-        let covered =
-            |id: &ResourceId| resolved.scope.as_ref().is_none_or(|scope| scope.covers(id, sight.action.class));
+        // What anybody may read before they are known is no part of what a key is for.
+        let open = |it: &Resource| it.kind == ResourceKind::Countersign && it.tier == Tier::Public;
+        let covered = |it: &Resource| {
+            let class = sight.action.class;
+            (class == ActionClass::Read && open(it))
+                || resolved.scope.as_ref().is_none_or(|scope| scope.covers(&it.id, class))
+        };
 
         let for_policies = match (proof, subject, resource) {
             (Proof::Void { .. }, _, _) | (_, None, _) => Err(DenialCause::InvalidCredential),
@@ -135,7 +141,7 @@ impl Administrator {
             (_, Some(subject), _) if subject.state == SubjectState::Disabled => Err(DenialCause::SubjectDisabled),
             _ if !answers => Err(DenialCause::SubjectDisabled),
             (_, _, None) => Err(DenialCause::UnknownResource),
-            (_, _, Some(resource)) if !covered(&resource.resource.id) => Err(DenialCause::OutOfScope),
+            (_, _, Some(resource)) if !covered(&resource.resource) => Err(DenialCause::OutOfScope),
             (_, Some(subject), Some(resource)) => Ok((subject, resource)),
         };
         let (subject, action, session) = (resolved.subject.clone(), sight.action, resolved.session);

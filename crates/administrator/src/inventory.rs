@@ -206,6 +206,12 @@ impl Administrator {
         let now = |id: &SubjectId| self.subject(id);
         self.proposed(&now).check_resource(&resource).map_err(refused)?;
         let until = resource.observed_until(self.now());
+        // What has ended may stay as it is written; nothing is made to end in the past.
+        let written = |old: &Arc<Resource>| old.id == resource.id && old.observe_until == resource.observe_until;
+        if let (Some(past), None, false) = (resource.observe_until, until, self.resources().iter().any(written)) {
+            let id = &resource.id;
+            return Err(refused(format!("resource {id}: observe mode would end on {past}, which is in the past")));
+        }
         let detail = until.map(|until| format!("in observe mode until {until}")).unwrap_or_default();
         self.record_act(actor, "resource.put", &resource.id, detail).await?;
         self.signal(SignalKind::ResourcePut { resource }, Source::Administrator, actor).await

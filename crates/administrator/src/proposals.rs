@@ -2,7 +2,7 @@
 //! other policies than those that the proposal was made from. Both are recorded. The machine's own policy files are not
 //! held up: whoever can write those owns the machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_model::{SubjectId, SubjectKind, Timestamp};
 use countersign_store::Change;
@@ -26,6 +26,9 @@ const NOTE: usize = 500;
 pub struct Proposal {
     pub id: String,
     pub by: SubjectId,
+    /// The people behind it when it was made: whose programme it was may be changed, or forgotten, while it waits.
+    #[serde(default)]
+    pub people: BTreeSet<SubjectId>,
     pub at: Timestamp,
     pub expires: Timestamp,
     /// The set that it was made from, and the only one that it may take the place of.
@@ -45,6 +48,10 @@ pub enum ApproveError {
     Unknown(String),
     #[error("{0} proposed it: somebody else has to approve it")]
     SamePerson(SubjectId),
+    #[error(
+        "{0} proposed it, and whoever sits at the server's machine may be the person behind it: a person who has signed in has to approve it"
+    )]
+    MayBeSame(SubjectId),
     #[error("a person approves, and {0} is none")]
     NoPerson(SubjectId),
     #[error("other policies were put in force after it was proposed: propose it again, over those")]
@@ -85,17 +92,21 @@ impl Administrator {
         actor: &Actor,
     ) -> Result<(PolicyReport, Option<Proposal>), ActError> {
         let _turn = self.0.accounts.acting.lock().await;
-        let note: String = note.trim().chars().filter(|c| !c.is_control()).take(NOTE).collect();
+        let note: String = note.trim().chars().filter(|c| !countersign_model::is_hidden(*c)).take(NOTE).collect();
         let base = self.policies().hash().to_owned();
         let report = self.try_sources(&files);
         let Some(hash) = report.hash.clone().filter(|_| !report.changes.is_empty()) else { return Ok((report, None)) };
         let mut all = self.proposals().await?;
         if all.len() >= MOST {
+            // Those that nobody can approve any more hold up nobody.
+            all.retain(|proposal| proposal.base == base);
+        }
+        if all.len() >= MOST {
             return Err(ActError::Refused(format!("{MOST} proposals wait already: decide on those first")));
         }
         let (at, id) = (self.now(), format!("{:016x}", rand::random::<u64>()));
-        let proposal =
-            Proposal { id, by: actor.subject.clone(), at, expires: at.plus(LIFETIME), base, hash, note, files };
+        let (by, people) = (actor.subject.clone(), self.people_behind(&actor.subject));
+        let proposal = Proposal { id, by, people, at, expires: at.plus(LIFETIME), base, hash, note, files };
         let detail = format!("{} over {}: {}", proposal.id, proposal.base, proposal.note);
         self.record_act(actor, "policy.propose", &proposal.hash, detail).await?;
         all.insert(0, proposal.clone());
@@ -148,15 +159,33 @@ impl Administrator {
         Ok(proposal)
     }
 
-    /// A human, or whoever sits at this machine, and neither whoever proposed nor whoever answers for that programme.
-    fn is_second_person(&self, proposal: &Proposal, approver: &SubjectId) -> Result<(), ApproveError> {
-        let at_the_machine = approver.kind() == SubjectKind::Service && built_in::is_subject(approver);
-        if approver.kind() != SubjectKind::Human && !at_the_machine {
-            return Err(ApproveError::NoPerson(approver.clone()));
+    /// A human, and none of those behind whoever proposed; or whoever sits at this machine, for what a human proposed.
+    pub fn is_second_person(&self, proposal: &Proposal, approver: &SubjectId) -> Result<(), ApproveError> {
+        let by = &proposal.by;
+        match approver.kind() {
+            SubjectKind::Human => {}
+            // Nobody knows who sits there: it is the second person only where the first one is known.
+            SubjectKind::Service if built_in::is_subject(approver) && by.kind() == SubjectKind::Human => return Ok(()),
+            SubjectKind::Service if by == approver => return Err(ApproveError::SamePerson(by.clone())),
+            SubjectKind::Service if built_in::is_subject(approver) => return Err(ApproveError::MayBeSame(by.clone())),
+            _ => return Err(ApproveError::NoPerson(approver.clone())),
         }
-        let answers = self.subject(&proposal.by).into_iter().flat_map(|subject| [subject.owner, subject.acts_for]);
-        let same = proposal.by == *approver || answers.flatten().any(|person| person == *approver);
-        if same { Err(ApproveError::SamePerson(proposal.by.clone())) } else { Ok(()) }
+        let mut first = self.people_behind(by);
+        first.extend(proposal.people.iter().cloned());
+        let same = !first.is_disjoint(&self.people_behind(approver));
+        if same { Err(ApproveError::SamePerson(by.clone())) } else { Ok(()) }
+    }
+
+    /// The subject itself, and everybody who answers for it, over any number of steps; ends in a circle too.
+    fn people_behind(&self, subject: &SubjectId) -> BTreeSet<SubjectId> {
+        let mut people = BTreeSet::new();
+        let mut next = vec![subject.clone()];
+        while let Some(id) = next.pop() {
+            if people.insert(id.clone()) {
+                next.extend(self.subject(&id).into_iter().flat_map(|it| [it.owner, it.acts_for]).flatten());
+            }
+        }
+        people
     }
 }
 

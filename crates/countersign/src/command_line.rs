@@ -8,6 +8,7 @@ mod policy;
 mod report;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub use policy::{
     PolicyReplay, PolicyReview, PolicySuggest, PolicyTest, Proving, Recorded, ReplayFormat, ReviewFormat, TestFormat,
 };
 pub use report::{Report, ReportCommand, ReportMade, ReportVerify};
+pub use words::{described, read};
 
 const EXIT_CODES: &str = "\
 Exit codes:

@@ -26,10 +26,9 @@ mod work;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::CommandFactory as _;
 use hyper::StatusCode;
 
-use crate::command_line::{Command, CommandLine, Decision, Device, Explain, Key as KeyCommand, KeyCreate};
+use crate::command_line::{Command, CommandLine, Decision, Device, Explain, Key as KeyCommand, KeyCreate, described};
 use crate::configuration::Mistakes;
 use crate::control::{Control, NoServer, Refused};
 use crate::dial::Unreachable;
@@ -49,6 +48,11 @@ pub struct Found;
 #[derive(Debug, thiserror::Error)]
 #[error("")]
 pub struct Mistaken;
+
+/// The command line says what cannot be meant, or names what cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misused(pub String);
 
 /// What was asked for could not be looked at: nothing is said about it.
 #[derive(Debug, thiserror::Error)]
@@ -107,11 +111,14 @@ const fn listing(command: &Command) -> Option<&'static str> {
 }
 
 fn code(error: &anyhow::Error) -> u8 {
+    let malformed = |refused: &Refused| refused.status == StatusCode::BAD_REQUEST;
     let mistaken = error.is::<Mistakes>()
         || error.is::<countersign_policy::Diagnostics>()
         || error.is::<Undone>()
+        || error.is::<Misused>()
         || error.is::<countersign_directory::AddressFault>()
-        || error.is::<countersign_directory::AccountFault>();
+        || error.is::<countersign_directory::AccountFault>()
+        || error.downcast_ref::<Refused>().is_some_and(malformed);
     let unreachable = error.chain().any(|cause| cause.is::<Unreachable>() || cause.is::<NoServer>());
     match (mistaken, unreachable) {
         (true, _) => 2,
@@ -158,7 +165,7 @@ async fn dispatch(line: CommandLine, terminal: &Terminal) -> anyhow::Result<()> 
         Command::Restore(options) => backup::restore(&global, &options, terminal),
         Command::BreakIn(options) => break_in::break_in(&global, &options, terminal).await,
         Command::Completions { shell } => {
-            let mut command = CommandLine::command();
+            let mut command = described();
             // Into memory first: the generator takes a reader who has gone away for a reason to panic.
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command, "countersign", &mut script);
@@ -167,7 +174,7 @@ async fn dispatch(line: CommandLine, terminal: &Terminal) -> anyhow::Result<()> 
         }
         Command::Man { directory } => {
             std::fs::create_dir_all(&directory)
-                .and_then(|()| clap_mangen::generate_to(CommandLine::command(), &directory))
+                .and_then(|()| clap_mangen::generate_to(described(), &directory))
                 .with_context(|| format!("{} cannot be written: choose another directory", directory.display()))?;
             terminal.note(format!("manual pages are in {}", directory.display()));
             Ok(())

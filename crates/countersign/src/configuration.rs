@@ -22,7 +22,7 @@ use countersign_administrator::{Network, PolicyApproval, Provision};
 use countersign_gateway::AddressRange;
 use countersign_identity::oidc::MethodMapping;
 use countersign_model::{
-    Entitled, Group, GroupId, PostureRequirements, Resource, ResourceKind, Route, Segment, Source, Subject,
+    Entitled, Group, GroupId, PostureRequirements, Resource, ResourceKind, Route, Segment, Source, Subject, SubjectId,
     SubjectKind, SubjectState, Tier, Timestamp, Upstream, ZoneName,
 };
 
@@ -460,6 +460,8 @@ impl Meaning<'_> {
     fn subjects(&mut self, written: Vec<written::Subject>, groups: &[Group]) -> Vec<Subject> {
         let mut seen = HashSet::new();
         let mut subjects = Vec::new();
+        let people = |subject: &written::Subject| [subject.owner.clone(), subject.acts_for.clone()];
+        let people: Vec<Spanned<SubjectId>> = written.iter().flat_map(people).flatten().collect();
         for subject in written {
             let Some(id) = subject.id else { continue };
             if !seen.insert(id.value.clone()) {
@@ -492,7 +494,17 @@ impl Meaning<'_> {
                 id: id.value,
             });
         }
+        for person in people.iter().filter(|person| !subjects.iter().any(|subject| subject.id == person.value)) {
+            self.elsewhere(person);
+        }
         subjects
+    }
+
+    /// Whoever answers for something has to be there when it is put into force, and that only the server knows.
+    fn elsewhere(&mut self, person: &Spanned<SubjectId>) {
+        let words =
+            "is not among the subjects of this file: without somebody of that name already there, it is refused";
+        self.warn(&person.span, format!("{} {words}", person.value));
     }
 
     fn resources(&mut self, written: Vec<written::Resource>, known: &Known<'_>) -> Vec<Resource> {
@@ -534,7 +546,7 @@ impl Meaning<'_> {
             if let Some(owner) = &resource.owner
                 && !known.subjects.iter().any(|s| s.id == owner.value)
             {
-                self.warn(&owner.span, format!("the owner {} is not among the subjects of this file", owner.value));
+                self.elsewhere(owner);
             }
             for list in [&resource.readers, &resource.writers, &resource.administrators].into_iter().flatten() {
                 for group in &list.value {

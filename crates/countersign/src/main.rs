@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use countersign::command_line::CommandLine;
+use countersign::command_line;
 use countersign::commands;
 
 fn main() -> ExitCode {
-    let line = CommandLine::parse();
+    let line = command_line::read();
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(commands::run(line)),
         Err(error) => {

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use countersign_policy::{GUARDRAILS, SourceFile};
 
+use crate::commands::Misused;
+
 include!(concat!(env!("OUT_DIR"), "/starter_policies.rs"));
 
 /// Every `.cedar` file of a directory, in order of their names, and of its folder of guardrails. Not of other folders.
 pub fn read(directory: &Path) -> anyhow::Result<Vec<SourceFile>> {
-    let unreadable = || format!("the policies in {} cannot be read", directory.display());
+    let unreadable = || Misused(format!("the policies in {} cannot be read", directory.display()));
     let list = |directory: &Path| -> anyhow::Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
         for entry in fs::read_dir(directory).with_context(unreadable)? {
@@ -29,10 +31,12 @@ pub fn read(directory: &Path) -> anyhow::Result<Vec<SourceFile>> {
         paths.extend(list(&guardrails)?);
     }
     if paths.is_empty() {
-        anyhow::bail!("there is no .cedar file in {}: without a policy nothing is permitted", directory.display());
+        let words =
+            format!("there is no .cedar file in {}: without a policy nothing is permitted", directory.display());
+        return Err(Misused(words).into());
     }
     let read = |path: std::path::PathBuf| -> anyhow::Result<SourceFile> {
-        let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let text = fs::read_to_string(&path).with_context(|| Misused(format!("{} cannot be read", path.display())))?;
         Ok(SourceFile { path, text })
     };
     paths.into_iter().map(read).collect()

@@ -99,7 +99,9 @@ impl Prover {
             match &outcome.verdict {
                 Verdict::Proven => tracing::debug!("the guardrail {id} is proven"),
                 Verdict::Failed(_) => {
-                    tracing::error!("the guardrail {id} does not hold: `countersign policy prove` shows a request");
+                    tracing::error!(
+                        "the guardrail {id} does not hold: `countersign policy prove --in-force {id}` shows a request"
+                    );
                 }
                 Verdict::Fault(why) => {
                     tracing::error!("the guardrail {id} is not proven, a fault of Countersign: {why}")

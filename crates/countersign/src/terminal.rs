@@ -88,7 +88,7 @@ impl Terminal {
 
 /// A foreign text as it may be shown: control characters are made visible.
 pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+    text.chars().map(countersign_model::visible).collect()
 }
 
 /// Columns with a heading each.

@@ -83,7 +83,7 @@ impl<'p> Node<'p> {
             (_, [first, .., last]) if matches!(self.shape, Shape::All(_) | Shape::Any(_)) => {
                 let text = match (first.expression.source_loc(), last.expression.source_loc()) {
                     (Some(first), Some(last)) => {
-                        first.src.get(first.start()..last.end().max(first.start())).unwrap_or_default().to_owned()
+                        bracketed(&first.src, first.start(), last.end().max(first.start())).to_owned()
                     }
                     _ => self.expression.to_string(),
                 };
@@ -96,6 +96,36 @@ impl<'p> Node<'p> {
             (None, _) => (1, one_line(&self.expression.to_string())),
         }
     }
+}
+
+/// The text from `start` to `end` with the brackets that the places of its parts leave out.
+fn bracketed(text: &str, start: usize, end: usize) -> &str {
+    let inside = text.get(start..end).unwrap_or_default();
+    let (mut open, mut missing) = (0_usize, 0_usize);
+    let (mut characters, mut quoted) = (inside.chars().peekable(), false);
+    while let Some(c) = characters.next() {
+        match c {
+            '\\' if quoted => {
+                characters.next();
+            }
+            '"' => quoted = !quoted,
+            '/' if !quoted && characters.peek() == Some(&'/') => {
+                characters.find(|c| *c == '\n');
+            }
+            '(' if !quoted => open += 1,
+            ')' if !quoted && open > 0 => open -= 1,
+            ')' if !quoted => missing += 1,
+            _ => {}
+        }
+    }
+    let (mut before, mut after) = (text.get(..start).unwrap_or_default(), text.get(end..).unwrap_or_default());
+    for _ in 0..missing {
+        before = before.trim_end().strip_suffix('(').unwrap_or(before);
+    }
+    for _ in 0..open {
+        after = after.trim_start().strip_prefix(')').unwrap_or(after);
+    }
+    text.get(before.len()..text.len() - after.len()).unwrap_or(inside)
 }
 
 /// Comments and line breaks left out.

@@ -20,6 +20,7 @@ use serde::Deserialize;
 
 use crate::compile::Environment;
 use crate::plan::{Compiled, Plan};
+use crate::room;
 use crate::symbols::Symbols;
 use world::{Paths, World};
 
@@ -196,7 +197,9 @@ fn run_test(file: &Path, report: &mut CorpusReport) -> Result<(), String> {
     let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
     let test: Test = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let extensions = Extensions::all_available();
-    let set = parse_policyset(&read(file, &test.policies)?).map_err(|error| format!("policies: {error}"))?;
+    let set = measured(&read(file, &test.policies)?, parse_policyset)
+        .and_then(|parsed| parsed.map_err(|error| error.to_string()))
+        .map_err(|error| format!("policies: {error}"))?;
     let schema = match &test.schema {
         None => None,
         Some(name) => Some(parse_schema(name, &read(file, name)?)?),
@@ -235,14 +238,25 @@ fn run_test(file: &Path, report: &mut CorpusReport) -> Result<(), String> {
     Ok(())
 }
 
+/// What is made of a text that is not nested without end.
+fn measured<T: Send>(text: &str, parse: impl FnOnce(&str) -> T + Send) -> Result<T, String> {
+    match room::too_deep(text) {
+        Some(_) => Err("nested too deep to be read".to_owned()),
+        None => room::with_room(|| parse(text)).map_err(|error| error.to_string()),
+    }
+}
+
 fn parse_schema(name: &str, text: &str) -> Result<ValidatorSchema, String> {
     let extensions = Extensions::all_available();
     if name.ends_with(".json") {
         ValidatorSchema::from_json_str(text, extensions).map_err(|error| format!("schema: {error}"))
     } else {
-        ValidatorSchema::from_cedarschema_str(text, extensions)
-            .map(|(schema, _)| schema)
-            .map_err(|error| format!("schema: {error}"))
+        measured(text, |text| {
+            let schema = ValidatorSchema::from_cedarschema_str(text, extensions);
+            schema.map(|(schema, _)| schema).map_err(|error| error.to_string())
+        })
+        .flatten()
+        .map_err(|error| format!("schema: {error}"))
     }
 }
 

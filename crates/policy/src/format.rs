@@ -19,9 +19,8 @@ pub fn format(path: &Path, text: &str) -> Result<String, Diagnostics> {
     if let Some(at) = room::too_deep(text) {
         return Err(Diagnostics { all: vec![nested_too_deep(&source, at)] });
     }
-    room::with_room(|| format_measured(&source, text)).unwrap_or_else(|| {
-        let message = "there is no room to format this file";
-        Err(Diagnostics { all: vec![source.diagnostic(Severity::Error, message, None, None)] })
+    room::with_room(|| format_measured(&source, text)).unwrap_or_else(|why| {
+        Err(Diagnostics { all: vec![source.diagnostic(Severity::Error, why.to_string(), None, None)] })
     })
 }
 

@@ -48,7 +48,7 @@ pub use draft::{Demand, Draft, Way};
 pub use format::format;
 pub use guardrail::{Claim, GUARDRAILS, Guardrail, NEVER_ERRORS};
 pub use lint::{Finding, KnownNames, RULES, lint};
-pub use matrix::{Change, Matrix};
+pub use matrix::{Change, Matrix, NoMatrix};
 pub use observe::Judged;
 pub use records::{Record, Slice};
 pub use set::{Mode, PolicyInfo, PolicySet, TimeDependence};

@@ -156,9 +156,12 @@ pub(crate) fn parse(file: &SourceFile, found: &mut Vec<Diagnostic>) -> Vec<Parse
         let mut mistakes = Vec::new();
         (parse_measured(file, &source, &mut mistakes), mistakes)
     });
-    let Some((parsed, mistakes)) = parsed else {
-        found.push(source.diagnostic(Severity::Error, "there is no room to read this file", None, None));
-        return Vec::new();
+    let (parsed, mistakes) = match parsed {
+        Ok(parsed) => parsed,
+        Err(why) => {
+            found.push(source.diagnostic(Severity::Error, why.to_string(), None, None));
+            return Vec::new();
+        }
     };
     found.extend(mistakes);
     parsed

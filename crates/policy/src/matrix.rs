@@ -64,16 +64,31 @@ pub struct MatrixError {
     pub reason: &'static str,
 }
 
+/// Why there is no matrix.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NoMatrix {
+    #[error(
+        "the access matrix would have at least {cells} cells, and above {MOST} it is too large to decide or to read"
+    )]
+    TooLarge { cells: u128 },
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+/// Most cells. Whoever changes a policy has a hundred thousand to look at in the worst of organisations; a hostile change
+/// can ask for as many as it likes, since names multiply.
+pub(crate) const MOST: u128 = 1_000_000;
+
 impl Matrix {
     /// `known` are the resources that the policies may name; one that is not there counts as an application of the
     /// standard tier.
-    pub fn of(set: &PolicySet, known: &[Resource]) -> Result<Self, NameError> {
+    pub fn of(set: &PolicySet, known: &[Resource]) -> Result<Self, NoMatrix> {
         Self::decided(set, known, |trial| trial.decide_by_plan(set))
     }
 
     /// The matrices of two sets, with the same places, subjects and resources: those that either of them names. So a row
     /// that comes with a change can be compared too.
-    pub fn of_both(before: &PolicySet, after: &PolicySet, known: &[Resource]) -> Result<[Self; 2], NameError> {
+    pub fn of_both(before: &PolicySet, after: &PolicySet, known: &[Resource]) -> Result<[Self; 2], NoMatrix> {
         let all = Enumeration::of(&[before, after], known)?;
         Ok([before, after].map(|set| Self::over(&all, |trial| trial.decide_by_plan(set))))
     }
@@ -82,7 +97,7 @@ impl Matrix {
         set: &PolicySet,
         known: &[Resource],
         decide: impl Fn(&Trial) -> Decision,
-    ) -> Result<Self, NameError> {
+    ) -> Result<Self, NoMatrix> {
         Ok(Self::over(&Enumeration::of(&[set], known)?, decide))
     }
 

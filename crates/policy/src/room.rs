@@ -40,10 +40,20 @@ pub(crate) fn too_deep(text: &str) -> Option<usize> {
     None
 }
 
-/// Does it with all the room that it may need; `None` where the system gives no thread for it.
-pub(crate) fn with_room<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+/// Why something was not done with room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum RoomError {
+    #[error("there is no room to read this: the system gives no thread for it")]
+    NoRoom,
+    #[error("the parser stopped on this, which is a fault of Countersign: please report it")]
+    Stopped,
+}
+
+/// Does it with all the room that it may need.
+pub(crate) fn with_room<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, RoomError> {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).ok()?;
-        thread.join().ok()
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        // What stopped it has been said by the hook for panics, on standard error.
+        thread.map_err(|_| RoomError::NoRoom)?.join().map_err(|_| RoomError::Stopped)
     })
 }

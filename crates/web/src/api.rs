@@ -59,6 +59,7 @@ pub(crate) fn router() -> Router<Site> {
         .route("/exceptions/{id}/end", post(exceptions::end))
         .route("/exceptions/{id}/probe", post(exceptions::probe))
         .route("/policies", get(control::policies).put(control::publish))
+        .route("/policies/files", get(control::policy_files))
         .route("/policies/replay", post(replay::replay))
         .route("/policy-proposals", get(proposals::proposals).post(proposals::propose))
         .route("/policy-proposals/{id}", get(proposals::proposal).delete(proposals::reject))

@@ -203,9 +203,10 @@ impl From<ApproveError> for Fault {
     fn from(error: ApproveError) -> Self {
         match error {
             ApproveError::Unknown(_) => Self::Unknown(error.to_string()),
-            ApproveError::SamePerson(_) | ApproveError::NoPerson(_) | ApproveError::Stale => {
-                Self::Conflict(error.to_string())
-            }
+            ApproveError::SamePerson(_)
+            | ApproveError::MayBeSame(_)
+            | ApproveError::NoPerson(_)
+            | ApproveError::Stale => Self::Conflict(error.to_string()),
             ApproveError::NotKept(why) => Self::Internal(why),
             ApproveError::Publish(error) => error.into(),
             ApproveError::Act(error) => error.into(),

@@ -30,7 +30,7 @@ use crate::{authzen, device};
         estate::devices, estate::device, estate::revoke_device, estate::put_managed, estate::enrol_device,
         exceptions::exceptions, exceptions::undocumented, exceptions::exception, exceptions::request,
         exceptions::approve, exceptions::review, exceptions::end, exceptions::probe,
-        control::policies, control::publish, replay::replay,
+        control::policies, control::policy_files, control::publish, replay::replay,
         proposals::proposals, proposals::propose, proposals::proposal, proposals::approve, proposals::reject, control::apply, control::backup,
         device::enroll, device::renew, device::report,
         authzen::evaluation, authzen::evaluations, authzen::search::subjects, authzen::search::resources,

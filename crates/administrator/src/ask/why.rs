@@ -129,6 +129,16 @@ impl Administrator {
             Some(Observed { because: ObservedBecause::Resource, decision }) => decision,
             _ => &decision,
         };
+        let mut caveats = moment.caveats();
+        let now = recorded.map_or(question.circumstances.time.now, |_| moment.now);
+        let until = moment.resource(&question.resource).ok().and_then(|record| record.resource.observed_until(now));
+        caveats.extend(until.map(|until| {
+            let (id, now) = (&question.resource, if recorded.is_some() { " now" } else { "" });
+            format!(
+                "{id} is in observe mode{now}: it is not enforced until {until}, and whoever is known is let through. What \
+                 is said of policies, facts and changes is what policies say"
+            )
+        }));
         // Since a recorded decision, either may have gone.
         let known = moment.subject(&question.subject).ok().zip(moment.resource(&question.resource).ok());
         let (chains, turns, suffices) = match known {
@@ -155,7 +165,7 @@ impl Administrator {
             policies,
             recorded,
             same_policies,
-            caveats: moment.caveats(),
+            caveats,
             question,
             decision,
             observed,

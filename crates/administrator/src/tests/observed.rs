@@ -174,4 +174,11 @@ async fn it_is_said_wherever_it_is_asked() {
     let why = house.administrator.why_decided(entry).unwrap();
     assert_eq!((why.decision.name(), why.observed.is_some()), ("allow", true));
     assert_eq!(why.policies.iter().map(|policy| policy.id.as_str()).collect::<Vec<_>>(), ["healthy"]);
+    let told = |why: &crate::Why| why.caveats.iter().any(|caveat| caveat.contains("is in observe mode"));
+    assert!(told(&why), "{:?}", why.caveats);
+    // Also where policies allow it by themselves, and no longer once it has ended.
+    let question = why.question.clone();
+    assert!(told(&house.administrator.why(&question).unwrap()));
+    house.clock.advance(Duration::from_secs(100 * 24 * 3600));
+    assert!(!told(&house.administrator.why_decided(entry).unwrap()));
 }

@@ -56,18 +56,48 @@ async fn one_proposes_and_another_enforces() {
     assert_eq!(published, Some((Some(alice.subject), Some(bob.subject))));
 }
 
-/// Who answers for a programme does not approve what it proposed; whoever sits at the machine may.
+/// One person with many names is one person; and who sits at the machine may be anybody.
 #[tokio::test]
-async fn a_programme_is_no_second_person() {
+async fn nobody_is_their_own_second_person() {
     let house = house().await;
     let them = &house.administrator;
-    let service =
-        Subject { id: "service:deployer".parse().unwrap(), owner: Some(alice()), ..them.subject(&alice()).unwrap() };
-    house.submit(SignalKind::SubjectPut { subject: service }).await;
-    let (_, proposal) = them.propose(files(MORE), "", &actor("service:deployer")).await.unwrap();
-    let id = proposal.unwrap().id;
-    assert!(matches!(them.approve(&id, &actor("human:alice"), kept).await, Err(ApproveError::SamePerson(_))));
-    them.approve(&id, &actor("service:local-operator"), kept).await.unwrap();
+    let owned = |id: &str, owner: &str| Subject {
+        id: id.parse().unwrap(),
+        owner: Some(owner.parse().unwrap()),
+        ..them.subject(&alice()).unwrap()
+    };
+    for subject in [
+        owned("service:deployer", "human:alice"),
+        owned("service:helper", "service:deployer"),
+        owned("human:alice-too", "human:alice"),
+    ] {
+        house.submit(SignalKind::SubjectPut { subject }).await;
+    }
+    let operator = actor("service:local-operator");
+    let id = async |by: &str| them.propose(files(MORE), "", &actor(by)).await.unwrap().1.unwrap().id;
+    let approve = async |id: &str, by: &str| them.approve(id, &actor(by), kept).await.unwrap_err();
+    for by in ["service:deployer", "service:helper", "human:alice-too"] {
+        let id = id(by).await;
+        for approver in ["human:alice", "human:alice-too"] {
+            assert!(matches!(approve(&id, approver).await, ApproveError::SamePerson(_)), "{by} {approver}");
+        }
+        if by.starts_with("service") {
+            assert!(matches!(approve(&id, "service:local-operator").await, ApproveError::MayBeSame(_)), "{by}");
+        }
+    }
+    // Alice has another name, and it is hers whichever of the two proposed.
+    let hers = id("human:alice").await;
+    assert!(matches!(approve(&hers, "human:alice-too").await, ApproveError::SamePerson(_)));
+    // A programme that is nobody's any more is still hers who had it when it proposed.
+    let forgotten = id("service:helper").await;
+    house.submit(SignalKind::SubjectRemoved { id: "service:helper".parse().unwrap() }).await;
+    house.submit(SignalKind::SubjectRemoved { id: "service:deployer".parse().unwrap() }).await;
+    assert!(matches!(approve(&forgotten, "human:alice").await, ApproveError::SamePerson(_)));
+    let machine = id("service:local-operator").await;
+    assert!(matches!(approve(&machine, "service:local-operator").await, ApproveError::SamePerson(_)));
+    assert!(matches!(approve(&forgotten, "service:other").await, ApproveError::NoPerson(_)));
+    // Whoever sits at the machine is somebody else than a person who signed in.
+    them.approve(&hers, &operator, kept).await.unwrap();
 }
 
 #[tokio::test]
@@ -86,6 +116,25 @@ async fn a_proposal_is_for_what_it_was_made_from_and_not_for_ever() {
     house.clock.advance(Duration::from_secs(7 * 24 * 3600));
     assert!(them.proposals().await.unwrap().is_empty());
     assert!(matches!(them.reject(&ids[2], &bob).await, Err(ApproveError::Unknown(_))));
+}
+
+/// What nobody can approve any more holds up nobody.
+#[tokio::test]
+async fn stale_proposals_leave_room() {
+    let house = house().await;
+    let them = &house.administrator;
+    let (alice, bob) = (actor("human:alice"), actor("human:bob"));
+    let propose = async |risk: usize| them.propose(files(&MORE.replace("40", &risk.to_string())), "", &alice).await;
+    let first = propose(1).await.unwrap().1.unwrap();
+    for risk in 2..=16 {
+        propose(risk).await.unwrap();
+    }
+    assert!(propose(17).await.is_err());
+    them.approve(&first.id, &bob, kept).await.unwrap();
+    propose(17).await.unwrap();
+    assert_eq!(them.proposals().await.unwrap().len(), 16);
+    propose(18).await.unwrap();
+    assert_eq!(them.proposals().await.unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -11,7 +11,13 @@ pub enum Policy {
     #[command(
         after_help = "Examples:\n  countersign policy check\n  countersign policy check ./estate/policies --json"
     )]
-    Check { directory: Option<PathBuf> },
+    Check {
+        /// The directory of policies; without it, the configuration's.
+        #[arg(conflicts_with = "policies")]
+        directory: Option<PathBuf>,
+        #[command(flatten)]
+        policies: PolicyDirectory,
+    },
     /// Run the tests of the policies, as files: what they decide, by which policy, and what the tests do not cover.
     #[command(
         after_help = "Examples:\n  countersign policy test\n  countersign policy test --policies ./estate/policies --require-coverage 90\n  \
@@ -21,7 +27,8 @@ pub enum Policy {
     /// Prove the guardrails of the policies: what holds for every possible request, and a request where it does not.
     #[command(
         after_help = "Examples:\n  countersign policy prove\n  countersign policy prove --only-narrows ../main/policies\n  \
-                            countersign policy prove --write-tests policies/tests   keeps what was found as tests\n\n\
+                            countersign policy prove --write-tests policies/tests   keeps what was found as tests\n  \
+                            countersign policy prove --in-force                     what the running server enforces\n\n\
                             Ends with 0 only if every guardrail is proven. It needs the solver cvc5: the package cvc5 of Debian, or \
                             the programme that COUNTERSIGN_CVC5 names."
     )]
@@ -141,6 +148,10 @@ pub enum TestFormat {
 pub struct PolicyProve {
     #[command(flatten)]
     pub policies: PolicyDirectory,
+    /// The policies that are in force in the running server, in place of files. Its guardrails that compare with another
+    /// directory are not run.
+    #[arg(long, conflicts_with = "policies")]
+    pub in_force: bool,
     /// As if the policies in observe mode were enforced.
     #[arg(long)]
     pub as_enforced: bool,

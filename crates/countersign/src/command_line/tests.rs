@@ -1,8 +1,8 @@
 //! The command line holds together, and every word of it shows how it is used.
 
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 
-use super::CommandLine;
+use super::described;
 
 fn without_example(command: &Command, path: &str, missing: &mut Vec<String>) {
     for inner in command.get_subcommands() {
@@ -25,11 +25,27 @@ fn alias(line: &str, path: &str) -> bool {
 #[test]
 fn every_command_says_what_it_does_and_shows_an_example() {
     let mut missing = Vec::new();
-    without_example(&CommandLine::command(), "countersign", &mut missing);
+    without_example(&described(), "countersign", &mut missing);
     assert!(missing.is_empty(), "no line of help or no example: {missing:?}");
+}
+
+fn without_help(command: &Command, path: &str, missing: &mut Vec<String>) {
+    for argument in command.get_arguments().filter(|argument| argument.get_help().is_none()) {
+        missing.push(format!("{path} {}", argument.get_id()));
+    }
+    for inner in command.get_subcommands() {
+        without_help(inner, &format!("{path} {}", inner.get_name()), missing);
+    }
+}
+
+#[test]
+fn every_argument_says_what_it_is() {
+    let mut missing = Vec::new();
+    without_help(&described(), "countersign", &mut missing);
+    assert!(missing.is_empty(), "no line of help: {missing:?}");
 }
 
 #[test]
 fn the_command_line_holds_together() {
-    CommandLine::command().debug_assert();
+    described().debug_assert();
 }

@@ -57,6 +57,11 @@ pub(super) async fn all(control: &Control, path: &str, most: usize) -> anyhow::R
     }
 }
 
+/// So many of something: `1 policy`, `2 policies`.
+pub(super) fn count(many: usize, one: &str, more: &str) -> String {
+    format!("{many} {}", if many == 1 { one } else { more })
+}
+
 /// A cell: the value at a pointer, in words.
 pub(super) fn cell(item: &Value, pointer: &str) -> String {
     words(item.pointer(pointer).unwrap_or(&Value::Null))
@@ -66,6 +71,7 @@ pub(super) fn cell(item: &Value, pointer: &str) -> String {
 fn words(value: &Value) -> String {
     match value {
         Value::Null => "–".to_owned(),
+        Value::String(text) if text.trim().is_empty() => "–".to_owned(),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::String(text) => short_instant(text),
         Value::Array(values) if values.is_empty() => "–".to_owned(),

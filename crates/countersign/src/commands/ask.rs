@@ -1,12 +1,11 @@
 //! `ask`: the policy's answers as tables, CSV or JSON.
 
-use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::Found;
 use super::answer::{cell, csv, query};
 use super::decision::explained;
 use super::files::span;
+use super::{Found, Misused};
 use crate::command_line::{Ask, Circumstances, Shown, WhatCan, WhoCan, WhoDid, Why};
 use crate::control::Control;
 use crate::terminal::{Table, Terminal, Tone};
@@ -191,7 +190,7 @@ async fn why(control: &Control, options: Why, terminal: &Terminal) -> anyhow::Re
             ("action", Some(action.clone())),
             ("resource", Some(resource.clone())),
         ],
-        _ => bail!("name a decision, or a subject, an action and a resource"),
+        _ => return Err(Misused("name a decision, or a subject, an action and a resource".to_owned()).into()),
     };
     pairs.push(("from_device", options.from_device.map(|device| device.to_string())));
     pairs.push(("as_of", options.as_of.map(|at| at.to_string())));
@@ -212,6 +211,8 @@ fn listed(why: &Value, terminal: &Terminal) {
     // What, and the cells of which list: without a list, of the explanation itself.
     let parts = [
         ("decision", None, ["/decision/effect", "/subject", "/action", "/resource"]),
+        ("observed", None, ["/observed/effect", "/observed/because", "", ""]),
+        ("note", Some("caveats"), ["itself", "", "", ""]),
         ("policy", Some("sources"), ["/id", "/role", "/owner", "/file"]),
         ("fact", Some("facts"), ["/name", "/value", "/source", "/observed"]),
         ("group", Some("chains"), ["/groups", "/counts_as", "", ""]),
@@ -219,12 +220,17 @@ fn listed(why: &Value, terminal: &Terminal) {
         ("suffices", Some("suffices"), ["/words", "/way", "", ""]),
     ];
     let line = |part: &str, of: &Value, pointers: [&str; 4]| {
-        let cells = pointers.map(|pointer| if pointer.is_empty() { String::new() } else { cell(of, pointer) });
+        let cells = pointers.map(|pointer| match pointer {
+            "" => String::new(),
+            "itself" => text(of).to_owned(),
+            pointer => cell(of, pointer),
+        });
         csv(terminal, [part.to_owned()].into_iter().chain(cells));
     };
     csv(terminal, ["part", "what", "how", "by", "where"].map(str::to_owned).into_iter());
     for (part, list, pointers) in parts {
         match list {
+            None if part == "observed" && why.get("observed").is_none_or(Value::is_null) => {}
             None => line(part, why, pointers),
             Some(list) => each(why, list).for_each(|one| line(part, one, pointers)),
         }

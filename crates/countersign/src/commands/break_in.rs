@@ -19,7 +19,7 @@ use crate::up;
 pub(super) async fn break_in(global: &Global, options: &BreakIn, terminal: &Terminal) -> anyhow::Result<()> {
     let directory = DataDirectory::existing(&data_directory(global, terminal)?)?;
     if options.subject.kind() != SubjectKind::Human {
-        anyhow::bail!("an owner is a human: write human:NAME");
+        return Err(super::Misused("an owner is a human: write human:NAME".to_owned()).into());
     }
     let link = match directory.lock() {
         // Nobody else has it: the store and the ledger are ours.

@@ -11,6 +11,7 @@ use countersign_model::{Clock as _, DeviceId, PostureAspect, PostureValue, Times
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::Misused;
 use super::answer::{all, cell, detail, done, encoded, show};
 use super::files::{data_directory, hours, span};
 use crate::command_line::{Device, DeviceEnroll, DeviceRenew, DeviceReport, Global};
@@ -204,19 +205,19 @@ fn read(directory: &Path, name: &str) -> anyhow::Result<String> {
 /// `firewall=off`, `patch-age=12`, `os-version=14.2`.
 pub(crate) fn aspect(setting: &str) -> anyhow::Result<(PostureAspect, PostureValue)> {
     let names = || PostureAspect::ALL.map(PostureAspect::name).join(", ");
-    let (name, value) = setting.split_once('=').with_context(|| format!("{setting:?}: write ASPECT=VALUE"))?;
+    let (name, value) = setting.split_once('=').with_context(|| Misused(format!("{setting:?}: write ASPECT=VALUE")))?;
     let aspect = PostureAspect::ALL
         .into_iter()
         .find(|aspect| aspect.name() == name)
-        .with_context(|| format!("{name:?} is none of {}", names()))?;
+        .with_context(|| Misused(format!("{name:?} is none of {}", names())))?;
     let value = match (aspect, value) {
         (PostureAspect::PatchAge, days) => {
-            PostureValue::Days(days.parse().with_context(|| format!("{days:?} is no number of days"))?)
+            PostureValue::Days(days.parse().with_context(|| Misused(format!("{days:?} is no number of days")))?)
         }
         (PostureAspect::OsVersion, version) => PostureValue::Version(version.to_owned()),
         (_, "on") => PostureValue::On,
         (_, "off") => PostureValue::Off,
-        (_, other) => bail!("{name} is on or off, not {other:?}"),
+        (_, other) => return Err(Misused(format!("{name} is on or off, not {other:?}")).into()),
     };
     Ok((aspect, value))
 }

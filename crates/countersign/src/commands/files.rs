@@ -10,8 +10,9 @@ use countersign_model::Tier;
 use countersign_policy::{Diagnostics, PolicySet, Symbols};
 use serde_json::{Value, json};
 
+use super::answer::count;
 use super::policy::proofs;
-use super::{Found, lock_out};
+use super::{Found, Misused, lock_out};
 use crate::command_line::{Check, Global, Init};
 use crate::configuration::{Configuration, Mistakes, STARTER, parse_duration};
 use crate::terminal::{Terminal, Tone};
@@ -37,14 +38,17 @@ pub(super) fn data_directory(global: &Global, terminal: &Terminal) -> anyhow::Re
 }
 
 pub(super) fn span(text: &str) -> anyhow::Result<Duration> {
-    parse_duration(text).with_context(|| format!("{text:?} is no span of time: write such as 30m, 24h or 30d"))
+    parse_duration(text).with_context(|| Misused(format!("{text:?} is no span of time: write such as 30m, 24h or 30d")))
 }
 
 /// Invitations are made for whole hours: what was said counts, and not what is nearest.
 pub(super) fn hours(text: &str) -> anyhow::Result<u64> {
     match span(text)?.as_secs() {
         seconds if seconds > 0 && seconds % 3600 == 0 => Ok(seconds / 3600),
-        _ => bail!("an invitation is valid for whole hours, such as 1h, 24h or 7d, and not for {text}"),
+        _ => {
+            let words = format!("an invitation is valid for whole hours, such as 1h, 24h or 7d, and not for {text}");
+            Err(Misused(words).into())
+        }
     }
 }
 
@@ -182,11 +186,12 @@ pub(super) fn check(global: &Global, options: &Check, terminal: &Terminal) -> an
     if !terminal.json {
         let resources = files.configuration.map_or(0, |configuration| configuration.inventory.resources.len());
         let policies = match &files.policies {
-            Some(_) => format!("{} policies", files.policy_count),
+            Some(_) => count(files.policy_count, "policy", "policies"),
             None => "no directory of policies yet, so `up` writes the starter set".to_owned(),
         };
         let proven = if proofs.is_some() { ", every guardrail proven" } else { "" };
-        terminal.line(format!("no mistake: {resources} resources, {policies}{proven}"));
+        let resources = count(resources, "resource", "resources");
+        terminal.line(format!("no mistake: {resources}, {policies}{proven}"));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use countersign_ledger::{Directory, LogPath, Reader, Source, SourceError, Verifi
 use serde_json::{Value, json};
 
 use super::policy::eprint_progress;
-use super::{Found, files};
+use super::{Found, Misused, files};
 use crate::command_line::{Archive, Global, Ledger, Verify};
 use crate::control::{Control, authorities};
 use crate::data_directory::DataDirectory;
@@ -159,7 +159,7 @@ pub(super) fn trusted_key(global: &Global, key: Option<&str>, file: Option<&Path
     let key = match (key, file) {
         (Some(key), _) => key.to_owned(),
         (None, Some(file)) => {
-            std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?
+            std::fs::read_to_string(file).with_context(|| Misused(format!("{} cannot be read", file.display())))?
         }
         (None, None) => {
             let (configuration, _) = up::configuration(global)?;
@@ -168,14 +168,15 @@ pub(super) fn trusted_key(global: &Global, key: Option<&str>, file: Option<&Path
             return Ok(directory.ledger_key()?.verifier_key(&ledger_name(&configuration))?);
         }
     };
-    Ok(key.trim().parse()?)
+    key.trim().parse().context(Misused("this is no verifier key".to_owned()))
 }
 
 async fn verify(global: &Global, options: Verify, terminal: &Terminal) -> anyhow::Result<()> {
     let Verify { source, key, key_file, since, archive } = options;
     let archive = archive.directory;
     let key = trusted_key(global, key.as_deref(), key_file.as_deref())?;
-    let since = since.map(std::fs::read).transpose().context("the kept checkpoint cannot be read")?;
+    let since =
+        since.map(std::fs::read).transpose().context(Misused("the kept checkpoint cannot be read".to_owned()))?;
     let since = since.map(|note| key.open(&note)).transpose()?;
     let progress = std::io::stderr().is_terminal() && !terminal.json;
     let trust = Trust { key, since };
@@ -187,7 +188,7 @@ async fn verify(global: &Global, options: Verify, terminal: &Terminal) -> anyhow
         Some(directory) => {
             let directory = PathBuf::from(directory);
             if !directory.is_dir() {
-                bail!("{} is no directory, and no http(s) URL", directory.display());
+                return Err(Misused(format!("{} is no directory, and no http(s) URL", directory.display())).into());
             }
             let files = Directory::new(&directory, archive.as_deref());
             tokio::task::spawn_blocking(move || check(&files, &trust, progress)).await??
@@ -247,7 +248,7 @@ pub(super) struct Remote {
 
 impl Remote {
     pub(super) fn new(global: &Global, url: &str, terminal: &Terminal) -> anyhow::Result<Self> {
-        let uri: hyper::Uri = url.parse().with_context(|| format!("{url:?} is no URL"))?;
+        let uri: hyper::Uri = url.parse().with_context(|| Misused(format!("{url:?} is no URL")))?;
         let key = std::env::var("COUNTERSIGN_API_KEY").ok().map(countersign_model::CredentialSecret::new);
         let local = || -> Option<Control> {
             let directory = DataDirectory::existing(&files::data_directory(global, terminal).ok()?).ok()?;

@@ -1,13 +1,13 @@
 //! `subject`, `group`, `resource` and `apply`: what there is.
 
 use countersign_administrator::SystemClock;
-use countersign_model::{Clock as _, ResourceId, Timestamp};
+use countersign_model::{Clock as _, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::Mistaken;
 use super::answer::{all, cell, detail, done, encoded, show};
 use super::files::{self, Files};
 use super::policy::proofs;
+use super::{Mistaken, Misused};
 use crate::command_line::{Apply, Group, Resource, ResourceAdd, ResourceObserve, Subject, SubjectAdd};
 use crate::configuration::Inventory;
 use crate::control::{Control, Refused};
@@ -166,16 +166,30 @@ pub(super) async fn resource(control: &Control, command: Resource, terminal: &Te
             done(terminal, &answer, format!("{id} is protected, at {}", hosts.join(", ")))
         }
         Resource::Observe(ResourceObserve { id, span, until }) => {
+            let now = SystemClock.now();
             let until = match (until, span) {
                 (Some(until), _) => until,
-                (None, span) => SystemClock.now().plus(files::span(&span.unwrap_or_default())?),
+                (None, span) => now.plus(files::span(&span.unwrap_or_default())?),
             };
-            let answer = observe(control, &id, Some(until), terminal).await?;
+            if until <= now {
+                let words = format!("observe mode ends at an instant that is still to come, and {until} is not");
+                return Err(Misused(words).into());
+            }
+            let path = format!("/api/v1/resources/{}", encoded(&id));
+            let answer = observe(control, &path, control.get(&path).await?, Some(until), terminal).await?;
             let words = format!("{id} is not enforced until {until}: whoever asks is let through, and it is recorded");
             done(terminal, &answer, words)
         }
         Resource::Enforce { id } => {
-            let answer = observe(control, &id, None, terminal).await?;
+            let path = format!("/api/v1/resources/{}", encoded(&id));
+            let resource = control.get(&path).await?;
+            let until =
+                resource.get("observe_until").and_then(Value::as_str).and_then(|at| at.parse::<Timestamp>().ok());
+            if until.is_none_or(|until| until <= SystemClock.now()) {
+                // What is not observed is not touched: putting it would make it the API's own.
+                return done(terminal, &resource, format!("{id} is not in observe mode: it is enforced as it is"));
+            }
+            let answer = observe(control, &path, resource, None, terminal).await?;
             done(terminal, &answer, format!("{id} is enforced; what was only let through is ended"))
         }
         Resource::Remove { id } => {
@@ -188,12 +202,11 @@ pub(super) async fn resource(control: &Control, command: Resource, terminal: &Te
 /// The resource as it is, but for its observe mode.
 async fn observe(
     control: &Control,
-    id: &ResourceId,
+    path: &str,
+    mut resource: Value,
     until: Option<Timestamp>,
     terminal: &Terminal,
 ) -> anyhow::Result<Value> {
-    let path = format!("/api/v1/resources/{}", encoded(id));
-    let mut resource = control.get(&path).await?;
     let configured = cell(&resource, "/source") == "configuration";
     if let Some(body) = resource.as_object_mut() {
         for told in ["id", "kind", "source"] {
@@ -206,7 +219,7 @@ async fn observe(
             "note: it comes from the configuration, which counts again when it is next read: say observe_until there",
         );
     }
-    control.put(&path, &resource).await
+    control.put(path, &resource).await
 }
 
 /// Everything that is wrong is told at once, and before anything is sent; what only the server can know, by the server.
@@ -233,7 +246,8 @@ pub(super) async fn apply(
     body.insert("policies".to_owned(), json!(files.policies));
     body.insert("settings".to_owned(), json!(files.text));
     body.insert("dry_run".to_owned(), json!(options.dry_run));
-    let mut answer = control()?.post("/api/v1/apply", &body).await?;
+    let control = control()?;
+    let mut answer = control.post("/api/v1/apply", &body).await?;
     let texts = |name: &str| -> Vec<String> {
         let list = answer.get(name).and_then(Value::as_array).into_iter().flatten();
         list.filter_map(Value::as_str).map(str::to_owned).collect()
@@ -264,7 +278,13 @@ pub(super) async fn apply(
         answer_object.insert("warnings".to_owned(), json!(files.warnings));
         terminal.json(&answer)?;
     }
-    if files.mistakes.is_empty() { Ok(()) } else { Err(Mistaken.into()) }
+    if !files.mistakes.is_empty() {
+        return Err(Mistaken.into());
+    }
+    if !options.dry_run {
+        proofs::warn_of_unproven(&control, terminal).await;
+    }
+    Ok(())
 }
 
 const NOTHING: &str = "nothing was changed: the directory has mistakes";

@@ -24,8 +24,8 @@ use anyhow::Context as _;
 use countersign_policy::{PolicySet, SCHEMA, Symbols, corpus};
 use serde_json::{Value, json};
 
-use super::answer::{cell, show};
-use super::{Found, files};
+use super::answer::{cell, count, show};
+use super::{Found, Misused, files};
 use crate::command_line::{Global, Policy, PolicyDirectory};
 use crate::configuration::Configuration;
 use crate::control::Control;
@@ -38,16 +38,15 @@ pub(super) async fn policy(global: &Global, command: Policy, terminal: &Terminal
             terminal.line(SCHEMA.trim_end());
             Ok(())
         }
-        Policy::Check { directory } => {
-            let directory: PathBuf = match directory {
+        Policy::Check { directory, policies } => {
+            let directory: PathBuf = match directory.or(policies.directory) {
                 Some(directory) => directory,
                 None => up::configuration(global)?.0.policies_directory(),
             };
-            let loaded = policies::read(&directory)
-                .and_then(|sources| Ok(PolicySet::load(sources, &Arc::new(Symbols::default()))?));
-            let set = match loaded {
+            let set = match PolicySet::load(policies::read(&directory)?, &Arc::new(Symbols::default())) {
                 Ok(set) => set,
-                Err(error) => {
+                Err(mistakes) => {
+                    let error = mistakes.into();
                     if terminal.json {
                         terminal.json(&json!({"mistakes": files::by_field(&error)}))?;
                     } else {
@@ -67,11 +66,12 @@ pub(super) async fn policy(global: &Global, command: Policy, terminal: &Terminal
             for policy in set.observed() {
                 terminal.note(format!("note: {} is in observe mode: it enforces nothing", policy.id));
             }
-            terminal.line(format!("no mistake in {} policies; set {}", set.policies().len(), set.hash()));
+            let all = count(set.policies().len(), "policy", "policies");
+            terminal.line(format!("no mistake in {all}; set {}", set.hash()));
             Ok(())
         }
         Policy::Test(options) => trials::test(global, &options, terminal),
-        Policy::Prove(options) => proofs::prove(global, &options, terminal),
+        Policy::Prove(options) => proofs::prove(global, &options, terminal).await,
         Policy::Matrix(options) => matrix::matrix(global, &options, terminal),
         Policy::Lint(options) => lint::lint(global, &options, terminal),
         Policy::Fmt(options) => formatting::format(global, &options, terminal),
@@ -119,7 +119,7 @@ pub(super) async fn policy(global: &Global, command: Policy, terminal: &Terminal
                     eprint_progress(so_far.done, so_far.total);
                 }
             })
-            .with_context(|| format!("the corpus in {} cannot be read", directory.display()))?;
+            .with_context(|| Misused(format!("the corpus in {} cannot be read", directory.display())))?;
             let agrees = report.agrees();
             if terminal.json {
                 let failures: Vec<Value> = report

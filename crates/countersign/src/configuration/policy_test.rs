@@ -95,9 +95,9 @@ fn methods(item: &Item) -> Result<Methods, String> {
     }
 }
 
-/// A span, or seconds as policies count them.
+/// A span, or seconds as policies count them, and as far as they do.
 fn age(item: &Item) -> Result<Duration, String> {
-    if item.is_integer() { number(0, u64::from(u32::MAX))(item).map(Duration::from_secs) } else { duration(item) }
+    if item.is_integer() { number(0, i64::MAX.unsigned_abs())(item).map(Duration::from_secs) } else { duration(item) }
 }
 
 fn tier(item: &Item) -> Result<Tier, String> {

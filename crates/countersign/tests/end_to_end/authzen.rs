@@ -113,6 +113,8 @@ async fn who_asks_proves_it_and_stands_in_the_record() {
     let metadata = ask(&test, None, "/.well-known/authzen-configuration", json, String::new()).await;
     assert_eq!(metadata.status, StatusCode::OK);
     let origin = test.system.origin();
+    let known = ask(&test, Some(&key), "/.well-known/authzen-configuration", json, String::new()).await;
+    assert_eq!((known.status, &known.body), (StatusCode::OK, &metadata.body), "with a key that is for asking alone");
     let expect = json!({
         "policy_decision_point": origin,
         "access_evaluation_endpoint": format!("{origin}/access/v1/evaluation"),

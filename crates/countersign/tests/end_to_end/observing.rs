@@ -45,11 +45,24 @@ async fn what_is_observed_is_let_through_recorded_and_said() {
     assert!(who["not_enforced_until"].is_string(), "{who}");
     assert!(who["items"].as_array().unwrap().iter().all(|one| one["subject"] != "anonymous"), "{who}");
     assert_eq!(coverage()["observed_resources"][0]["resource"], "standard");
+    // Whatever form the answer has, and whether or not observe mode makes a difference.
+    for more in [&[][..], &["--csv"], &["--json"]] {
+        let asked = [&["ask", "why", "anonymous", "http:read", "standard", "--config", &config], more].concat();
+        let told = tokio::task::block_in_place(|| countersign(&asked));
+        let told = [told.stdout, told.stderr].concat();
+        assert!(String::from_utf8_lossy(&told).contains("standard is in observe mode"), "{asked:?}");
+    }
     let never = |id: &str, span: &str| {
         let arguments = ["resource", "observe", id, "--for", span, "--config", &config];
         tokio::task::block_in_place(|| fails(&arguments, 1))
     };
     never("countersign-console", "1d");
+    let late = ["resource", "observe", "high", "--until", "2020-01-01T00:00:00Z", "--config", &config];
+    assert!(tokio::task::block_in_place(|| fails(&late, 2)).contains("still to come"));
+    // What was never observed is not touched, and stays the configuration's.
+    let said = program.tell(&["resource", "enforce", "high"]);
+    assert!(said.contains("high is not in observe mode"), "{said}");
+    assert!(program.tell(&["resource", "show", "high"]).contains("configuration"));
     assert!(never("high", "91d").contains("within 90 days"));
     program.tell(&["resource", "enforce", "standard"]);
     assert_eq!(ask(&program, "standard").await, StatusCode::UNAUTHORIZED);

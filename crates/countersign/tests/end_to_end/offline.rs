@@ -42,11 +42,43 @@ fn what_init_writes_passes_check() {
     succeeds(&["init", text(directory.path())]);
     succeeds(&["check", "--config", text(&file)]);
     succeeds(&["check", text(directory.path())]);
+    // With tests and an access matrix of its own, which hold, and are the author's to go on with.
+    let policies = directory.path().join("policies");
+    succeeds(&["policy", "check", "--policies", text(&policies)]);
+    succeeds(&["policy", "test", "--policies", text(&policies)]);
+    succeeds(&["policy", "matrix", "--policies", text(&policies)]);
+    // Who answers for a programme has to be there when it is put into force, and that is worth a word.
+    std::fs::write(&file, "version = 1\n[[subject]]\nid = \"service:edge\"\nowner = \"human:you\"\n").unwrap();
+    let warned = countersign(&["check", "--config", text(&file)]);
+    let warned = String::from_utf8(warned.stderr).unwrap();
+    assert!(warned.contains("human:you is not among the subjects of this file"), "{warned}");
     std::fs::write(&file, "version = 1\ndomian = \"x\"\n").unwrap();
     assert!(fails(&["check", "--config", text(&file)], 1).contains("did you mean `domain`?"));
     assert!(fails(&["up", "--config", text(&file)], 2).contains("did you mean `domain`?"));
     fails(&["init", text(directory.path())], 1);
     fails(&["no-such-command"], 2);
+}
+
+/// What nobody can have meant, and what cannot be read, is told from what was found.
+#[test]
+fn a_mistaken_line_is_no_finding() {
+    let directory = tempfile::tempdir().unwrap();
+    let nowhere = text(directory.path()).to_owned() + "/nowhere";
+    for arguments in [
+        &["policy", "check", &nowhere][..],
+        &["policy", "check", "--policies", &nowhere],
+        &["policy", "test", "--policies", &nowhere],
+        &["policy", "matrix", "--policies", &nowhere],
+        &["policy", "lint", "--policies", &nowhere],
+        &["policy", "prove", "--policies", &nowhere],
+        &["policy", "corpus", &nowhere],
+        &["policy", "fmt", &nowhere],
+        &["policy", "review", "./nowhere/", "./nowhere/"],
+        &["ledger", "verify", &nowhere, "--key", "a"],
+        &["break-in", "service:x"],
+    ] {
+        fails(arguments, 2);
+    }
 }
 
 #[test]
@@ -179,7 +211,7 @@ async fn a_file_with_mistakes_keeps_nobody_from_the_running_server() {
     let mut next: Vec<&str> = next.trim_end_matches('`').split(' ').collect();
     next.extend(["--config", text(&file)]);
     succeeds(&next);
-    fails(&["subject", "invite", "human:alice", "--valid", "30m", "--config", text(&file)], 1);
+    fails(&["subject", "invite", "human:alice", "--valid", "30m", "--config", text(&file)], 2);
     fails(&["decision", "explain", "human:alice", "high", "--config", text(&file)], 1);
     test.stop().await;
 }

@@ -9,7 +9,9 @@ mod example;
 mod upstream;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use countersign_model::{Clock as _, Timestamp};
 use countersign_testkit::TestSystem;
 use hyper::StatusCode;
 
@@ -65,6 +67,7 @@ async fn holds(kind: Kind) {
     serves(&house).await;
     web_sockets_pass(&house).await;
     people_sign_in(&house).await;
+    observe_mode_lets_through(&house).await;
     let House { test, upstream, edge, key } = house;
     // Countersign goes away: nothing passes any more.
     test.system.stop().await;
@@ -129,6 +132,30 @@ async fn people_sign_in(house: &House) {
     let mut stranger = house.test.browser();
     let refused = stranger.send(hyper::Method::GET, &house.edge.url("/"), None).await.unwrap();
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED, "{kind:?}");
+}
+
+/// A proxy is told to let pass whom policies would refuse, as nobody in particular and on record; and no longer than that.
+async fn observe_mode_lets_through(house: &House) {
+    let kind = house.edge.kind;
+    let operator = house.test.operator();
+    let observe = async |until: Option<Timestamp>| {
+        let mut resource = operator.get("/api/v1/resources/app").await.unwrap();
+        let body = resource.as_object_mut().unwrap();
+        ["id", "kind", "source"].map(|told| body.remove(told));
+        body.insert("observe_until".to_owned(), serde_json::json!(until));
+        operator.put("/api/v1/resources/app", &resource).await.unwrap();
+    };
+    let stranger = "GET /a HTTP/1.1\r\nHost: app.localhost\r\nCountersign-Subject: human:alice\r\n";
+    assert_eq!(house.edge.ask(stranger).await.status, 401, "{kind:?}");
+    house.upstream.forget();
+    observe(Some(house.test.clock.now().plus(Duration::from_secs(3600)))).await;
+    assert_eq!(house.edge.ask(stranger).await.status, 200, "{kind:?}");
+    assert_eq!(house.upstream.seen().pop().unwrap().one("countersign-subject"), "anonymous", "{kind:?}");
+    let recorded = attacks::last_decision(&house.test);
+    assert_eq!(recorded.decision.name(), "allow", "{kind:?}");
+    assert_eq!(recorded.observed.unwrap().decision.name(), "challenge", "{kind:?}");
+    observe(None).await;
+    assert_eq!(house.edge.ask(stranger).await.status, 401, "{kind:?}");
 }
 
 macro_rules! columns {

@@ -231,7 +231,7 @@ fn a_report_tells_each_check_and_what_is_unknown_objects() {
     for words in [
         "## Policy review: nothing to object",
         "`main` (`",
-        "| pass | policies | 3 policies and 1 guardrails load; changed: 1 |",
+        "| pass | policies | 3 policies and 1 guardrail load; changed: 1 |",
         "| pass | lint | new findings: 0; ",
         "| pass | tests | 1 decided, 0 failed; ",
         "| pass | guardrails | 2 tried: 2 proven",
@@ -370,4 +370,50 @@ fn nothing_gets_past_a_review_by_its_name() {
     );
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["found"]["matrix"]["allow_more"], 0, "{json}");
+}
+
+/// A few hundred bytes that name so many files that nobody could ever list them.
+#[test]
+fn a_tree_that_names_itself_is_not_walked() {
+    let repository = Repository::new();
+    let policy = repository.git(&["rev-parse", "HEAD:policies/own.cedar"]);
+    let tree = |lines: &str| {
+        repository.write(".git/tree", lines);
+        let output = repository.run("sh", &["-c", "git mktree < .git/tree"], &[]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let mut bomb = tree(&format!("100644 blob {policy}\town.cedar\n"));
+    for _ in 0..30 {
+        bomb = tree(&(0..10).map(|number| format!("040000 tree {bomb}\t{number}\n")).collect::<String>());
+    }
+    let policies = tree(&format!(
+        "040000 tree {bomb}\tguardrails\n040000 tree {bomb}\tother\n100644 blob {policy}\town.cedar\n040000 tree {bomb}\ttests\n"
+    ));
+    let top = tree(&format!("040000 tree {bomb}\tother\n040000 tree {policies}\tpolicies\n"));
+    let commit = repository.git(&["commit-tree", &top, "-p", "main", "-m", "bomb"]);
+    repository.git(&["update-ref", "refs/heads/bomb", &commit]);
+    let output = repository.run(
+        env!("CARGO_BIN_EXE_countersign"),
+        &["policy", "review", "main", "bomb", "--no-prove", "--format", "json"],
+        &[],
+    );
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["head"]["commit"], commit.as_str());
+
+    // Where there are no policies at all there is no review, and that is no finding.
+    let nowhere = repository.run(
+        env!("CARGO_BIN_EXE_countersign"),
+        &["policy", "review", "main", "main", "--path", "nowhere", "--no-prove"],
+        &[],
+    );
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&nowhere.stderr).contains("there are no policies in nowhere"));
+    // A submodule in the place of a folder that counts is refused like a link.
+    let linked = tree(&format!("160000 commit {commit}\tguardrails\n100644 blob {policy}\town.cedar\n"));
+    let linked = tree(&format!("040000 tree {linked}\tpolicies\n"));
+    let linked = repository.git(&["commit-tree", &linked, "-p", "main", "-m", "submodule"]);
+    let refused = repository.run(env!("CARGO_BIN_EXE_countersign"), &["policy", "review", "main", &linked], &[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("it is a link"));
 }

@@ -55,6 +55,10 @@ async fn what_was_used_is_what_is_left() {
     let refused = fails(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), 1);
     assert!(refused.contains("tiers.cedar is there and is something else"), "{refused}");
 
+    let nowhere = suggest(&["--resource", "nothere"]);
+    let refused = fails(&nowhere.iter().map(String::as_str).collect::<Vec<_>>(), 2);
+    assert!(refused.contains("nothing is known of a resource nothere"), "{refused}");
+
     // To be tried: nothing is refused by it. Offline, from the ledger as files, it says the same.
     let people = run(&["--observe", "--out", text(&observed), "--ledger", text(&test.path("data/ledger"))]);
     assert!(people.contains("no recorded use is refused") && people.contains("in observe mode"), "{people}");

@@ -15,6 +15,7 @@ use countersign_model::{
 
 use crate::compile::{path, root};
 use crate::facts::Fact;
+use crate::matrix::{MOST, NoMatrix};
 use crate::set::PolicySet;
 
 /// Wednesday, 2026-01-07, at noon.
@@ -105,6 +106,17 @@ impl Named {
         };
     }
 
+    /// How many cells there are at the least: every name has its row, its column or its place.
+    fn least(&self) -> u128 {
+        let groups = groups(self).len() + 1;
+        let proven = SubjectKind::ALL.map(|kind| proofs(self, kind).len());
+        let people = ["Human", "Service", "Agent"].map(|kind| self.ids(kind).count());
+        let subjects = product([groups, proven.iter().sum()]) + people.iter().map(|count| *count as u128).sum::<u128>();
+        let places = 1 + self.zones.len() + self.posture_ages.len() + self.risks.len().min(101);
+        let resources = Tier::ALL.len() * (1 + self.ids("Segment").count()) + self.ids("Resource").count();
+        subjects.saturating_mul(product([places, resources]))
+    }
+
     fn ids(&self, kind: &str) -> impl Iterator<Item = &str> {
         self.entities.get(kind).into_iter().flatten().map(String::as_str)
     }
@@ -112,10 +124,14 @@ impl Named {
 
 impl Enumeration {
     /// Of everything that any of the sets names.
-    pub(crate) fn of(sets: &[&PolicySet], known: &[Resource]) -> Result<Self, NameError> {
+    pub(crate) fn of(sets: &[&PolicySet], known: &[Resource]) -> Result<Self, NoMatrix> {
         let named = Named::of(sets);
+        // INVARIANT: Counted before anything is made of it.
+        let least = |cells: u128| if cells > MOST { Err(NoMatrix::TooLarge { cells }) } else { Ok(()) };
+        least(named.least())?;
         let (subjects, places) = (subjects(&named)?, places(sets, &named)?);
         let resources = resources(&named, known)?;
+        least(product([subjects.len(), places.len(), resources.len()]))?;
         Ok(Self { subjects: plain(subjects), places: plain(places), resources: plain(resources) })
     }
 }
@@ -138,24 +154,36 @@ fn proof(method: Method, age: u64) -> Authentication {
     Authentication { methods: Methods::from([method]), at: NOON.minus(Duration::from_secs(age)), age }
 }
 
-fn subjects(named: &Named) -> Result<Vec<(String, Asker)>, NameError> {
-    let mut all = Vec::new();
+fn product<const N: usize>(counts: [usize; N]) -> u128 {
+    counts.iter().fold(1, |product, count| product.saturating_mul(*count as u128))
+}
+
+/// The groups that a subject of the matrix may be in, one at a time.
+fn groups(named: &Named) -> BTreeSet<&str> {
     let mut groups: BTreeSet<&str> = named.ids("Group").filter(|group| *group != crate::EVERYONE).collect();
     groups.extend(ENTITLED.concat());
-    let proofs = |kind| {
-        let ages = named.sign_in_ages.iter().copied();
-        let methods = Method::ALL.into_iter().filter(|method| match (kind, method) {
-            (SubjectKind::Human, Method::Passkey | Method::FederatedMultiFactor | Method::Federated) => true,
-            (SubjectKind::Human, Method::FederatedPhishingResistant | Method::Invitation) => {
-                named.texts.contains(method.name())
-            }
-            (SubjectKind::Service | SubjectKind::Agent, Method::ApiKey) => true,
-            _ => false,
-        });
-        let fresh = methods.map(|method| (method, 0));
-        let aged = ages.filter(|_| kind == SubjectKind::Human).map(|age| (Method::Passkey, age));
-        fresh.chain(aged).collect::<Vec<_>>()
-    };
+    groups
+}
+
+/// How this kind of subject may have signed in, and how long ago.
+fn proofs(named: &Named, kind: SubjectKind) -> Vec<(Method, u64)> {
+    let methods = Method::ALL.into_iter().filter(|method| match (kind, method) {
+        (SubjectKind::Human, Method::Passkey | Method::FederatedMultiFactor | Method::Federated) => true,
+        (SubjectKind::Human, Method::FederatedPhishingResistant | Method::Invitation) => {
+            named.texts.contains(method.name())
+        }
+        (SubjectKind::Service | SubjectKind::Agent, Method::ApiKey) => true,
+        _ => false,
+    });
+    let fresh = methods.map(|method| (method, 0));
+    let ages = named.sign_in_ages.iter().copied();
+    let aged = ages.filter(|_| kind == SubjectKind::Human).map(|age| (Method::Passkey, age));
+    fresh.chain(aged).collect()
+}
+
+fn subjects(named: &Named) -> Result<Vec<(String, Asker)>, NameError> {
+    let mut all = Vec::new();
+    let groups = groups(named);
     for kind in SubjectKind::ALL {
         if kind == SubjectKind::Anonymous {
             let subject = subject(SubjectId::anonymous());
@@ -163,7 +191,7 @@ fn subjects(named: &Named) -> Result<Vec<(String, Asker)>, NameError> {
             continue;
         }
         for group in std::iter::once(None).chain(groups.iter().copied().map(Some)) {
-            for (method, age) in proofs(kind) {
+            for (method, age) in proofs(named, kind) {
                 let within = group.map_or_else(|| "no group".to_owned(), str::to_owned);
                 let mut name = format!("{kind}, {within}, {method}");
                 if age > 0 {
@@ -320,12 +348,11 @@ fn resources(named: &Named, known: &[Resource]) -> Result<Vec<(String, Resource)
             all.push((id, resource));
         }
     }
-    for id in named.ids("Resource") {
-        if all.iter().any(|(_, resource)| resource.id.as_str() == id) {
-            continue;
-        }
+    let there: BTreeSet<String> = all.iter().map(|(_, resource)| resource.id.to_string()).collect();
+    let known: BTreeMap<&str, &Resource> = known.iter().map(|known| (known.id.as_str(), known)).collect();
+    for id in named.ids("Resource").filter(|id| !there.contains(*id)) {
         let mut named = resource(id, ResourceKind::Http, Tier::Standard, ENTITLED)?;
-        if let Some(known) = known.iter().find(|known| known.id.as_str() == id) {
+        if let Some(known) = known.get(id) {
             (named.kind, named.tier, named.segment) = (known.kind, known.tier, known.segment.clone());
         }
         all.push((format!("{id}:{}", named.tier), named));

@@ -137,6 +137,26 @@ fn lint_finds_what_can_never_matter() {
     finds(&[human, "permit (principal is Human, action, resource);"], "shadowed", "p0");
 }
 
+/// Cedar's places leave out the brackets around a part.
+#[test]
+fn a_condition_keeps_its_brackets() {
+    let symbols = Arc::new(Symbols::default());
+    let check = |condition: &str| {
+        let text = format!("permit (principal, action, resource) when {{ context.risk < 5 && !({condition}) }};");
+        let set = set(&symbols, &[&text]);
+        let coverage = Coverage::of(&set);
+        let shown: Vec<&str> = coverage.all().filter_map(|one| one.condition.as_deref()).collect();
+        assert!(shown.contains(&condition), "{shown:?}");
+        for one in shown {
+            assert_eq!(one.matches('(').count(), one.matches(')').count(), "{one}");
+        }
+    };
+    check("(context has device && context.device.managed) || context.network.zones.contains(\"a)(\")");
+    check("context.network.zones.contains(\"a\") || (context has device && context.device.managed)");
+    check("((context has device && context.device.managed)) || context.risk < 3");
+    check("context.risk < 3 || context.risk > 7");
+}
+
 #[test]
 fn lint_finds_conditions_that_decide_nothing() {
     let with = |condition: &str| format!("forbid (principal is Human, action, resource) when {{ {condition} }};");

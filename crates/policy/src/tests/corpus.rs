@@ -33,3 +33,25 @@ fn cedars_corpus_agrees() {
     assert!(report.agrees(), "{report}");
     assert_eq!(report.tests, 400);
 }
+
+/// Its files are foreign too: one that is nested without end is a failure of its test, and ends nothing.
+#[test]
+fn what_is_nested_without_end_fails_its_test_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    let deep = |open: &str, close: &str| format!("{}true{}", open.repeat(100_000), close.repeat(100_000));
+    write("deep.cedar", &format!("permit (principal, action, resource) when {{ {} }};", deep("(", ")")));
+    write("plain.cedar", "permit (principal, action, resource);");
+    write("deep.cedarschema", &format!("entity A {};", deep("{ a: ", "}")));
+    write("entities.json", "[]");
+    for (name, policies, schema) in [("one", "deep.cedar", None), ("two", "plain.cedar", Some("deep.cedarschema"))] {
+        let test = serde_json::json!({
+            "policies": policies, "schema": schema, "entities": "entities.json", "shouldValidate": true, "requests": [],
+        });
+        write(&format!("{name}.json"), &test.to_string());
+    }
+    let report = corpus::run(directory.path(), |_| {}).unwrap();
+    let told: Vec<&str> = report.failures.iter().map(|failure| failure.message.as_str()).collect();
+    assert!(told.contains(&"policies: nested too deep to be read"), "{told:?}");
+    assert!(told.contains(&"schema: nested too deep to be read"), "{told:?}");
+}

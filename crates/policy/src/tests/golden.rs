@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use countersign_model::*;
 
 use super::fixtures::*;
-use crate::{Matrix, PolicySet, Symbols};
+use crate::{Matrix, NoMatrix, PolicySet, Symbols};
 
 static STARTER: LazyLock<Matrix> = LazyLock::new(starter);
 
@@ -121,4 +121,31 @@ fn a_changed_cell_is_named_by_its_action() {
     assert!("no matrix".parse::<Matrix>().unwrap_err().to_string().starts_with("line 1"));
     let text = of("read").to_string();
     assert!(text.replace("+---", "+--").parse::<Matrix>().is_err());
+}
+
+/// Names multiply: groups by resources, by places, by ages of a sign-in.
+#[test]
+fn a_matrix_that_nobody_could_read_is_not_begun() {
+    let symbols = Arc::new(Symbols::default());
+    let many = |count: usize| -> PolicySet {
+        let texts: Vec<String> = (0..count)
+            .map(|it| {
+                format!(
+                    "permit (principal in Group::\"g{it}\", action, resource == Resource::\"r{it}\") when {{ \
+                     context.network.zones.contains(\"z{it}\") && context has authentication && \
+                     context.authentication.age < {} }};",
+                    it + 1
+                )
+            })
+            .collect();
+        set(&symbols, &texts.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let (few, all) = (many(2), many(100));
+    let too_large = |made: Result<(), NoMatrix>| match made {
+        Err(NoMatrix::TooLarge { cells }) => assert!(cells > 100_000_000, "{cells}"),
+        other => panic!("{other:?}"),
+    };
+    too_large(Matrix::of(&all, &[]).map(|_| ()));
+    too_large(Matrix::of_both(&few, &all, &[]).map(|_| ()));
+    Matrix::of_both(&few, &few, &[]).unwrap();
 }

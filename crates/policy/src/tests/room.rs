@@ -30,6 +30,10 @@ fn what_is_nested_without_end_is_a_mistake() {
         });
         assert_eq!(thread.unwrap().join().unwrap().0, loads);
     }
+    // Whoever stops the parser is told from whoever finds no room.
+    let stopped = crate::room::with_room(|| -> u8 { panic!("a test of stopping") });
+    assert_eq!(stopped, Err(crate::room::RoomError::Stopped));
+    assert_eq!(crate::room::with_room(|| 7), Ok(7));
     // What only looks nested is not.
     let text = deep("", "", 0).replace("context.risk < 0", &format!("context.risk < 0 // {}\n", "(".repeat(500)));
     let file = SourceFile { path: PathBuf::from("plain.cedar"), text };

@@ -13,8 +13,9 @@ use crate::wire::{Proposal, ProposalBody, ProposalFiles, Proposals, Proposed};
 #[utoipa::path(get, path = "/api/v1/policy-proposals", tag = "policies", responses((status = 200, body = Proposals),
     (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn proposals(State(site): State<Site>, _: Caller) -> Result<axum::Json<Proposals>, Fault> {
-    let items =
-        site.administrator().proposals().await?.into_iter().map(|it| ProposalFiles::from(it).proposal).collect();
+    let set = site.administrator().policies();
+    let all = site.administrator().proposals().await?;
+    let items = all.into_iter().map(|it| ProposalFiles::new(it, set.hash()).proposal).collect();
     Ok(axum::Json(Proposals { items }))
 }
 
@@ -28,7 +29,7 @@ pub(crate) async fn proposal(
 ) -> Result<axum::Json<ProposalFiles>, Fault> {
     let all = site.administrator().proposals().await?;
     let found = all.into_iter().find(|proposal| proposal.id == id).ok_or(Fault::Absent)?;
-    Ok(axum::Json(found.into()))
+    Ok(axum::Json(ProposalFiles::new(found, site.administrator().policies().hash())))
 }
 
 /// Puts a whole policy set forward, over the one that is in force. It waits for somebody else, for seven days.
@@ -40,7 +41,10 @@ pub(crate) async fn propose(
     Json(body): Json<ProposalBody>,
 ) -> Result<axum::Json<Proposed>, Fault> {
     let (report, proposal) = site.administrator().propose(body.files, &body.note, &caller.actor()).await?;
-    let proposal = proposal.map(|it| ProposalFiles::from(it).proposal);
+    let proposal = proposal.map(|it| {
+        let base = it.base.clone();
+        ProposalFiles::new(it, &base).proposal
+    });
     Ok(axum::Json(Proposed { proposal, mistakes: report.mistakes, warnings: report.warnings }))
 }
 
@@ -53,7 +57,8 @@ pub(crate) async fn approve(
     Path(id): Path<String>,
 ) -> Result<axum::Json<Proposal>, Fault> {
     let approved = site.administrator().approve(&id, &caller.actor(), |files| keep(&site, files)).await?;
-    Ok(axum::Json(ProposalFiles::from(approved).proposal))
+    let base = approved.base.clone();
+    Ok(axum::Json(ProposalFiles::new(approved, &base).proposal))
 }
 
 /// Takes a proposal away.
@@ -65,5 +70,5 @@ pub(crate) async fn reject(
     Path(id): Path<String>,
 ) -> Result<axum::Json<Proposal>, Fault> {
     let rejected = site.administrator().reject(&id, &caller.actor()).await?;
-    Ok(axum::Json(ProposalFiles::from(rejected).proposal))
+    Ok(axum::Json(ProposalFiles::new(rejected, site.administrator().policies().hash()).proposal))
 }

@@ -375,7 +375,8 @@ impl EntryRow {
                 let proven = results.iter().filter(|proof| proof.result == ProofResult::Proven).count();
                 let of = |count: usize| format!(", {proven} of {count} guardrails proven");
                 let proofs = proofs.as_ref().map_or_else(String::new, |_| of(results.len()));
-                format!("{} policies{proofs}, set {hash}", policies.len())
+                let many = if policies.len() == 1 { "policy" } else { "policies" };
+                format!("{} {many}{proofs}, set {hash}", policies.len())
             }
             EntryBody::ConfigurationChanged { hash, .. } => hash.clone(),
             EntryBody::Act(act) => format!("{}: {} {} {}", act.by, act.verb, act.target, act.detail),

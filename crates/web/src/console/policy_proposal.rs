@@ -27,6 +27,8 @@ struct ProposalPage {
     stale: bool,
     /// Whoever looks at it proposed it.
     own: bool,
+    /// Or cannot approve it for another reason.
+    other: Option<String>,
 }
 
 pub(super) async fn show(
@@ -44,6 +46,7 @@ pub(super) async fn show(
         seen: see(&site, one.files.clone()).await?,
         stale: administrator.policies().hash() != one.base,
         own: one.by == caller.principal.subject,
+        other: administrator.is_second_person(&one, &caller.principal.subject).err().map(|why| why.to_string()),
         one,
     }))
 }

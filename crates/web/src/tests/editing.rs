@@ -117,6 +117,14 @@ async fn policies_are_tried_proposed_and_enforced_by_somebody_else() {
     }
     let before = stage.administrator.policies().hash().to_owned();
     assert_eq!(post(&alice, "/console/policy-set/publish", &sent).await.status, StatusCode::CONFLICT);
+    // A trial of a whole configuration says what would become of it.
+    let files: BTreeMap<String, String> = stage.administrator.policy_sources().into_iter().collect();
+    let files: BTreeMap<String, String> = files.iter().map(|(name, text)| (name.clone(), change(name, text))).collect();
+    for dry_run in [true, false] {
+        let body = serde_json::json!({"policies": files, "dry_run": dry_run});
+        let answer = stage.json("api", Some(&alice), Method::POST, "/api/v1/apply", body).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.body);
+    }
     let proposed = post(&alice, "/console/policy-set/propose", &sent).await;
     assert_eq!(proposed.status, StatusCode::SEE_OTHER, "{}", proposed.body);
     let id = stage.administrator.proposals().await.unwrap().remove(0).id;

@@ -33,6 +33,8 @@ pub struct Proposal {
     /// Of the proposed set.
     pub hash: String,
     pub note: String,
+    /// Other policies are in force than those that it was made from: nobody can approve it any more.
+    pub stale: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -58,9 +60,11 @@ pub struct Proposed {
     pub warnings: Vec<String>,
 }
 
-impl From<countersign_administrator::Proposal> for ProposalFiles {
-    fn from(proposal: countersign_administrator::Proposal) -> Self {
-        let countersign_administrator::Proposal { id, by, at, expires, base, hash, note, files } = proposal;
-        Self { proposal: Proposal { id, by, at, expires, base, hash, note }, files }
+impl ProposalFiles {
+    /// `in_force` is the hash of the policies in force.
+    pub(crate) fn new(proposal: countersign_administrator::Proposal, in_force: &str) -> Self {
+        let countersign_administrator::Proposal { id, by, people: _, at, expires, base, hash, note, files } = proposal;
+        let stale = base != in_force;
+        Self { proposal: Proposal { id, by, at, expires, base, hash, note, stale }, files }
     }
 }

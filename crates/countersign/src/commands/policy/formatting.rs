@@ -7,7 +7,7 @@ use countersign_policy::SourceFile;
 use serde_json::json;
 
 use crate::command_line::{Global, PolicyFmt};
-use crate::commands::{Found, Mistaken};
+use crate::commands::{Found, Mistaken, Misused};
 use crate::policies;
 use crate::terminal::{Terminal, Tone};
 
@@ -16,7 +16,8 @@ pub(super) fn format(global: &Global, options: &PolicyFmt, terminal: &Terminal) 
         policies::read(&super::directory(global, &options.policies)?)?
     } else {
         let read = |path: &PathBuf| -> anyhow::Result<SourceFile> {
-            let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            let text =
+                std::fs::read_to_string(path).with_context(|| Misused(format!("{} cannot be read", path.display())))?;
             Ok(SourceFile { path: path.clone(), text })
         };
         options.files.iter().map(read).collect::<Result<_, _>>()?

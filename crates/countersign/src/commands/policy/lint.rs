@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::annotations::{Annotation, github, gitlab};
 use crate::command_line::{Global, LintFormat, PolicyLint};
-use crate::commands::Found;
+use crate::commands::{Found, Misused};
 use crate::configuration::Configuration;
 use crate::policies;
 use crate::terminal::{Terminal, Tone};
@@ -39,7 +39,7 @@ pub(super) fn day(as_of: Option<&str>) -> anyhow::Result<Timestamp> {
     match as_of {
         Some(day) => format!("{day}T00:00:00Z")
             .parse::<Timestamp>()
-            .with_context(|| format!("{day:?} is no date: write such as 2027-01-31")),
+            .with_context(|| Misused(format!("{day:?} is no date: write such as 2027-01-31"))),
         None => Ok(Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())),
     }
 }

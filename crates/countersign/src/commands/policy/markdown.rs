@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use countersign_model::visible;
+
 /// Longest comment of GitHub, in characters; counted here in bytes, of which there are never fewer.
 pub(super) const LIMIT: usize = 65_536;
 
@@ -20,17 +22,6 @@ pub(super) enum Block {
     Text(String),
     List(Vec<String>),
     Table { head: String, rows: Vec<String> },
-}
-
-/// What can be seen as what it is: nothing that moves the text around it or hides.
-fn visible(c: char) -> char {
-    match c {
-        '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{061C}' => {
-            '\u{FFFD}'
-        }
-        c if c.is_control() => '\u{FFFD}',
-        c => c,
-    }
 }
 
 fn shortened(text: impl Iterator<Item = char>, most: usize) -> String {

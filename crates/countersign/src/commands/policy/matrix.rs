@@ -8,7 +8,8 @@ use countersign_policy::{Change, Matrix, PolicySet, Symbols};
 use serde_json::{Value, json};
 
 use crate::command_line::{Global, PolicyMatrix};
-use crate::commands::Found;
+use crate::commands::answer::count;
+use crate::commands::{Found, Misused};
 use crate::policies;
 use crate::terminal::Terminal;
 
@@ -28,19 +29,20 @@ pub(super) fn matrix(global: &Global, options: &PolicyMatrix, terminal: &Termina
         return Ok(());
     }
     let text = std::fs::read_to_string(&file)
-        .with_context(|| format!("{shown} cannot be read: `countersign policy matrix --write` writes it"))?;
-    let before: Matrix = text.parse().with_context(|| format!("{shown} is not what `policy matrix --write` writes"))?;
+        .with_context(|| Misused(format!("{shown} cannot be read: `countersign policy matrix --write` writes it")))?;
+    let before: Matrix =
+        text.parse().with_context(|| Misused(format!("{shown} is not what `policy matrix --write` writes")))?;
     let changes = matrix.changes(&before);
     if terminal.json {
         let changes: Vec<_> = changes.iter().map(of_change).collect();
         terminal.json(&json!({"file": file, "cells": matrix.len(), "changes": changes}))?;
     } else {
         changes.iter().for_each(|change| terminal.line(change.to_string()));
-        let count = changes.len();
-        match count {
+        match changes.len() {
             0 => terminal.line(format!("no change in {} cells", matrix.len())),
             _ => terminal.note(format!(
-                "{count} changes against {shown}. If they are meant: `countersign policy matrix --write`"
+                "{} against {shown}. If this is meant: `countersign policy matrix --write`",
+                count(changes.len(), "change", "changes")
             )),
         }
     }

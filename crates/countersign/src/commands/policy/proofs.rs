@@ -10,23 +10,38 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use countersign_model::PolicyId;
-use countersign_policy::{Claim, Guardrail, PolicySet, Symbols};
+use countersign_policy::{Claim, Guardrail, PolicySet, SourceFile, Symbols};
 use countersign_prove::{Cache, Options, Progress, Report, Solver};
+use serde_json::Value;
 
 use super::forms;
 use crate::command_line::{Global, PolicyProve, Proving, TestFormat};
-use crate::commands::{Found, files};
+use crate::commands::answer::cell;
+use crate::commands::{Found, Misused, files};
+use crate::control::Control;
 use crate::terminal::{Terminal, Tone};
 use crate::{policies, proofs};
 
-pub(super) fn prove(global: &Global, options: &PolicyProve, terminal: &Terminal) -> anyhow::Result<()> {
-    let directory = super::directory(global, &options.policies)?;
-    let set = PolicySet::load(policies::read(&directory)?, &Arc::new(Symbols::default()))?;
+pub(super) async fn prove(global: &Global, options: &PolicyProve, terminal: &Terminal) -> anyhow::Result<()> {
+    let (directory, files) = match options.in_force {
+        true => (PathBuf::from("in force"), in_force(global, terminal).await?),
+        false => {
+            let directory = super::directory(global, &options.policies)?;
+            let files = policies::read(&directory)?;
+            (directory, files)
+        }
+    };
+    let set = PolicySet::load(files, &Arc::new(Symbols::default()))?;
     let set = if options.as_enforced { set.as_enforced() } else { set };
     let guardrails = chosen(&set, options)?;
-    let others = proofs::others(&guardrails, &directory)?;
+    // What a guardrail of the server compares with is on its author's machine: its name would mean another directory here.
+    let (own, named): (Vec<_>, Vec<_>) = guardrails.iter().cloned().partition(|guardrail| guardrail.line > 0);
+    let mut others = proofs::others(&named, &directory)?;
+    if !options.in_force {
+        others.extend(proofs::others(&own, &directory)?);
+    }
     let done = run(&set, &guardrails, &others, &options.proving, terminal)?;
     let run = Run::new(&set, &done, &directory);
     if let Some(folder) = &options.write_tests {
@@ -41,6 +56,43 @@ pub(super) fn prove(global: &Global, options: &PolicyProve, terminal: &Terminal)
         (false, TestFormat::Gitlab) => terminal.json(&run.gitlab())?,
     }
     if done.proven() { Ok(()) } else { Err(Found.into()) }
+}
+
+/// The text of what the running server enforces.
+async fn in_force(global: &Global, terminal: &Terminal) -> anyhow::Result<Vec<SourceFile>> {
+    let control = Control::from_options(global, &files::data_directory(global, terminal)?)?;
+    let answer = control.get("/api/v1/policies/files").await?;
+    let files = answer.get("files").and_then(Value::as_object).context("the server's answer has no files")?;
+    let file = |(name, text): (&String, &Value)| {
+        Some(SourceFile { path: PathBuf::from(name), text: text.as_str()?.to_owned() })
+    };
+    files.iter().map(file).collect::<Option<_>>().context("a file in the server's answer is no text")
+}
+
+/// After policies went live: which guardrails of what is in force are not proven, and how to see why. That it cannot be
+/// told takes nothing back of what was done.
+pub(in crate::commands) async fn warn_of_unproven(control: &Control, terminal: &Terminal) {
+    let Ok(answer) = control.get("/api/v1/policies").await else { return };
+    if answer.get("tried").is_none_or(Value::is_null) {
+        return;
+    }
+    if answer.get("solver").is_none_or(Value::is_null) {
+        let warning = terminal.paint(Tone::Attention, "warning:");
+        terminal.note(format!("{warning} no guardrail was tried: the server has no solver, the package cvc5"));
+        return;
+    }
+    let guardrails = answer.get("guardrails").and_then(Value::as_array).into_iter().flatten();
+    for (id, result) in guardrails.map(|one| (cell(one, "/id"), cell(one, "/result"))) {
+        let (tone, words) = match result.as_str() {
+            "proven" => continue,
+            "failed" => (Tone::Bad, "does not hold"),
+            _ => (Tone::Attention, "is not proven"),
+        };
+        let warning = terminal.paint(tone, "warning:");
+        terminal.note(format!(
+            "{warning} the guardrail {id} {words} of the policies in force: `countersign policy prove --in-force {id}` tells why"
+        ));
+    }
 }
 
 /// What `check --prove` and `apply --prove` do first. `Err` of a [`Found`] has been told.
@@ -100,7 +152,7 @@ fn cache(proving: &Proving, terminal: &Terminal) -> anyhow::Result<Option<Cache>
         Ok(cache) => Ok(Some(cache)),
         // One that was asked for has to be there; the usual one only makes it faster.
         Err(error) if proving.cache.is_some() => {
-            Err(error).with_context(|| format!("the cache in {} cannot be used", directory.display()))
+            Err(error).with_context(|| Misused(format!("the cache in {} cannot be used", directory.display())))
         }
         Err(error) => {
             let warning = terminal.paint(Tone::Attention, "warning:");
@@ -115,7 +167,7 @@ fn chosen(set: &PolicySet, options: &PolicyProve) -> anyhow::Result<Vec<Guardrai
     for id in &options.guardrails {
         if !set.guardrails().iter().any(|guardrail| guardrail.id.as_str() == id) {
             let all: Vec<&str> = set.guardrails().iter().map(|guardrail| guardrail.id.as_str()).collect();
-            bail!("there is no guardrail {id}: there are {}", all.join(", "));
+            return Err(Misused(format!("there is no guardrail {id}: there are {}", all.join(", "))).into());
         }
     }
     let wanted = |guardrail: &&Guardrail| {

@@ -62,6 +62,7 @@ pub(super) async fn list(global: &Global, terminal: &Terminal) -> anyhow::Result
         ("by", "/by"),
         ("since", "/at"),
         ("until", "/expires"),
+        ("superseded", "/stale"),
         ("why", "/note"),
         ("set", "/hash"),
     ];
@@ -70,7 +71,9 @@ pub(super) async fn list(global: &Global, terminal: &Terminal) -> anyhow::Result
 
 pub(super) async fn approve(global: &Global, id: &str, terminal: &Terminal) -> anyhow::Result<()> {
     let path = format!("/api/v1/policy-proposals/{}/approve", encoded(id));
-    let answer = control(global, terminal)?.post(&path, &json!({})).await?;
+    let control = control(global, terminal)?;
+    let answer = control.post(&path, &json!({})).await?;
+    super::proofs::warn_of_unproven(&control, terminal).await;
     done(
         terminal,
         &answer,

@@ -20,6 +20,7 @@ use super::eprint_progress;
 use super::replayed::{markdown, tell};
 use crate::command_line::{FailOn, Global, PolicyReplay, Recorded, ReplayFormat};
 use crate::commands;
+use crate::commands::Misused;
 use crate::commands::files::{data_directory, span};
 use crate::commands::ledger::{Remote, is_url, trusted_key};
 use crate::control::{Control, NoServer};
@@ -104,7 +105,7 @@ pub(super) fn instant(text: &str) -> anyhow::Result<Timestamp> {
         return Ok(instant);
     }
     let ago = span(text)
-        .with_context(|| format!("{text:?} is neither a span such as 30d nor such as 2027-01-31T08:00:00Z"))?;
+        .with_context(|| Misused(format!("{text:?} is neither a span such as 30d nor such as 2027-01-31T08:00:00Z")))?;
     Ok(SystemClock.now().minus(ago))
 }
 
@@ -137,7 +138,7 @@ pub(super) fn source(
         Some(directory) => {
             let directory = PathBuf::from(directory);
             if !directory.is_dir() {
-                bail!("{} is no directory, and no http(s) URL", directory.display());
+                return Err(Misused(format!("{} is no directory, and no http(s) URL", directory.display())).into());
             }
             (Box::new(Directory::new(&directory, archive)), key()?)
         }

@@ -178,11 +178,11 @@ pub(super) fn blocks(found: &Found, telling: &Telling) -> Vec<Block> {
     let all = report.unchanged.allowed + report.unchanged.challenged + report.unchanged.denied;
     let row = |(what, changes): (&str, &Changes)| {
         let Tally { count, first, last, .. } = &changes.all;
-        let (people, resources) = (changes.people.len(), changes.resources.len());
-        format!("| **{what}** | {count} | {people} | {resources} | {} | {} |", instant(*first), instant(*last))
+        let (subjects, resources) = (changes.people.len(), changes.resources.len());
+        format!("| **{what}** | {count} | {subjects} | {resources} | {} | {} |", instant(*first), instant(*last))
     };
     let rows = outcomes(report).into_iter().map(row).chain([format!("| unchanged | {all} | | | | |")]).collect();
-    let head = "| | decisions | people | resources | first | last |\n|---|---:|---:|---:|---|---|".to_owned();
+    let head = "| | decisions | subjects | resources | first | last |\n|---|---:|---:|---:|---|---|".to_owned();
     blocks.push(Block::Table { head, rows });
     for (what, changes) in outcomes(report).into_iter().filter(|(_, changes)| changes.all.count > 0) {
         let mut inside = String::new();

@@ -2,6 +2,7 @@
 //! that name finds; here it is compared with what there was, judged, and told. What is not known objects.
 
 mod changes;
+mod git;
 mod parts;
 mod proven;
 mod sides;
@@ -19,6 +20,7 @@ use serde_json::{Map, Value, json};
 use self::sides::{Files, Side, below};
 use super::markdown::{Block, Page, code, fence};
 use crate::command_line::{Global, PolicyReview, ReviewFormat};
+use crate::commands::answer::count;
 use crate::commands::files::by_field;
 use crate::commands::{Found, Undone};
 use crate::terminal::{Terminal, Tone};
@@ -138,6 +140,9 @@ async fn made(with: &With<'_>) -> anyhow::Result<Report> {
     let (base, head) = (Side::find(&with.options.base)?, Side::find(&with.options.head)?);
     let path = place(&base, &head, with.options.path.as_deref())?;
     let (was, is) = (base.read(&path)?, head.read(&path)?);
+    if was.policies.is_empty() && is.policies.is_empty() {
+        anyhow::bail!("there are no policies in {} of {} nor of {}", path.display(), base.name, head.name);
+    }
     let parts = match loaded(&head, &path, is) {
         Ok(after) => judged(with, &before(&base, &path, was), &after).await?,
         Err(stopped) => vec![*stopped],
@@ -186,8 +191,10 @@ fn loaded<'a>(side: &'a Side, path: &'a Path, files: Files) -> Result<Loaded<'a>
     match PolicySet::load(files.policies.clone(), &Arc::new(Symbols::default())) {
         Ok(set) => Ok(Loaded { side, path, files, set }),
         Err(mistakes) => {
-            let words =
-                format!("{} mistakes: the policies do not load, and nothing else was looked at", mistakes.len());
+            let words = format!(
+                "{}: the policies do not load, and nothing else was looked at",
+                count(mistakes.len(), "mistake", "mistakes")
+            );
             let shown = mistakes.to_string();
             let lines: Vec<&str> = shown.lines().collect();
             let blocks = vec![Block::Text(fence("text", &lines, 36_000))];
@@ -231,8 +238,8 @@ impl Report {
     }
 
     fn markdown(&self) -> String {
-        let count = self.parts.iter().filter(|part| part.verdict.objects()).count();
-        let verdict = match count {
+        let objecting = self.parts.iter().filter(|part| part.verdict.objects()).count();
+        let verdict = match objecting {
             0 => "nothing to object".to_owned(),
             count => format!("{count} of {} checks object", self.parts.len()),
         };

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use countersign_administrator::SystemClock;
 use countersign_ledger::{Reader, Source, VerifierKey};
-use countersign_model::{Clock as _, GroupId, Name, SubjectId, SubjectKind, Timestamp};
+use countersign_model::{Clock as _, GroupId, Name, ResourceId, SubjectId, SubjectKind, Timestamp};
 use countersign_policy::{EVERYONE, PolicySet, SourceFile, Symbols};
 use countersign_replay::{Circumstance as Asked, Step, Suggestion, Terms};
 use countersign_web::wire;
@@ -22,6 +22,7 @@ use super::replay::{clear, instant, server, source};
 use super::suggested::tell;
 use crate::command_line::{Circumstance, Global, PolicySuggest};
 use crate::commands;
+use crate::commands::Misused;
 use crate::commands::answer::all;
 use crate::control::Control;
 use crate::policies;
@@ -34,15 +35,20 @@ type Members = BTreeMap<GroupId, BTreeSet<SubjectId>>;
 
 pub(super) async fn suggest(global: &Global, options: PolicySuggest, terminal: &Terminal) -> anyhow::Result<()> {
     if global.server.is_some() && options.recorded.ledger.is_none() {
-        bail!("of a server on another machine say where its ledger is: --ledger URL");
+        return Err(Misused("of a server on another machine say where its ledger is: --ledger URL".to_owned()).into());
     }
     let files = policies::read(&super::directory(global, &options.policies)?)?;
     let set = PolicySet::load(files.clone(), &Arc::new(Symbols::default()))?;
     let now = SystemClock.now();
     let members = match server(global, &options.recorded, terminal)? {
-        Some(control) => Some(members(&control).await?),
+        Some(control) => {
+            let known: Vec<wire::Resource> = read(all(&control, "/api/v1/resources", usize::MAX).await?)?;
+            known_resources(&options, |id| known.iter().any(|resource| resource.id == *id))?;
+            Some(members(&control).await?)
+        }
         None => None,
     };
+    let online = members.is_some();
     let terms = Terms {
         since: options.recorded.since.as_deref().map(instant).transpose()?,
         resources: options.resource.iter().cloned().collect(),
@@ -55,7 +61,7 @@ pub(super) async fn suggest(global: &Global, options: PolicySuggest, terminal: &
         review_by: match &options.review_by {
             Some(day) => format!("{day}T00:00:00Z")
                 .parse()
-                .with_context(|| format!("{day:?} is no date: write such as 2027-01-31"))?,
+                .with_context(|| Misused(format!("{day:?} is no date: write such as 2027-01-31")))?,
             None => now.plus(REVIEW),
         },
         observe: options.observe,
@@ -68,6 +74,9 @@ pub(super) async fn suggest(global: &Global, options: PolicySuggest, terminal: &
     let suggestion = tokio::task::spawn_blocking(move || run(log, &key, &current, &terms, progress)).await?;
     clear(progress);
     let suggestion = suggestion?;
+    if !online {
+        known_resources(&options, |id| suggestion.resources.iter().any(|at| at.resource == *id))?;
+    }
     if let Some(directory) = &options.out {
         write(directory, &files, &suggestion)?;
     }
@@ -77,6 +86,16 @@ pub(super) async fn suggest(global: &Global, options: PolicySuggest, terminal: &
         tell(&suggestion, &options, terminal);
     }
     if suggestion.check.holds() { Ok(()) } else { Err(commands::Found.into()) }
+}
+
+/// Nothing is proposed for a resource that nobody knows, and that would look as if nothing were to be proposed.
+fn known_resources(options: &PolicySuggest, known: impl Fn(&ResourceId) -> bool) -> anyhow::Result<()> {
+    match options.resource.iter().find(|id| !known(id)) {
+        None => Ok(()),
+        Some(id) => {
+            Err(Misused(format!("nothing is known of a resource {id}: there is none, or nobody used it")).into())
+        }
+    }
 }
 
 const fn asked(circumstance: Circumstance) -> Asked {
@@ -112,7 +131,7 @@ fn run(
 /// Who is said to answer for it, or who answers for most of what there is.
 fn owner(said: Option<&str>, set: &PolicySet) -> anyhow::Result<String> {
     if let Some(owner) = said {
-        return Ok(Name::new(owner).with_context(|| format!("{owner:?} cannot be an owner"))?.to_string());
+        return Ok(Name::new(owner).with_context(|| Misused(format!("{owner:?} cannot be an owner")))?.to_string());
     }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for info in set.policies() {

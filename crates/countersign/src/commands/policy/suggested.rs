@@ -6,6 +6,7 @@ use countersign_replay::{Rare, Refusal, Suggestion, UnusedGroup, Used};
 
 use super::suggest::day;
 use crate::command_line::PolicySuggest;
+use crate::commands::answer::count;
 use crate::terminal::{Table, Terminal, Tone};
 
 /// Lines of one list that a person reads through; JSON has all of them.
@@ -194,15 +195,15 @@ fn proposed(found: &Suggestion, options: &PolicySuggest, terminal: &Terminal) {
         return;
     };
     let mode = if options.observe { ", in observe mode" } else { "" };
+    let policies = count(usize::try_from(written.policies).unwrap_or(usize::MAX), "policy", "policies");
     match &options.out {
         Some(directory) => terminal.line(format!(
-            "{} policies proposed{mode}: {} in {}, beside the policies as they are",
-            written.policies,
+            "{policies} proposed{mode}: {} in {}, beside the policies as they are",
             written.name,
             directory.display()
         )),
         None => {
-            let text = format!("The change: {} policies{mode}, a new file {}", written.policies, written.name);
+            let text = format!("The change: {policies}{mode}, a new file {}", written.name);
             terminal.line(terminal.paint(Tone::Strong, &text));
             // A name keeps what it has to itself: Cedar writes nothing that is not plain text.
             written.text.lines().for_each(|line| terminal.line(terminal.paint(Tone::Good, &format!("+{line}"))));

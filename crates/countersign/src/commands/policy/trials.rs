@@ -8,7 +8,7 @@ pub(super) use report::Run;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use countersign_model::{Decision, PolicyId, PolicyRole};
 use countersign_policy::{
     Considered, Coverage, Effect, Mode, PolicyInfo, PolicySet, SourceFile, Symbols, need_name, remedy,
@@ -16,7 +16,7 @@ use countersign_policy::{
 
 use super::forms;
 use crate::command_line::{Global, PolicyTest as Options, TestFormat};
-use crate::commands::{Found, Mistaken};
+use crate::commands::{Found, Mistaken, Misused};
 use crate::configuration::{Mistakes, PolicyTest, parse_policy_tests};
 use crate::policies;
 use crate::terminal::Terminal;
@@ -91,7 +91,8 @@ pub(super) fn test(global: &Global, options: &Options, terminal: &Terminal) -> a
     let set = if options.as_enforced { set.as_enforced() } else { set };
     let files = if options.files.is_empty() { test_files(&directory.join("tests"))? } else { options.files.clone() };
     let read = |path: PathBuf| -> anyhow::Result<SourceFile> {
-        let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| Misused(format!("{} cannot be read", path.display())))?;
         Ok(SourceFile { path, text })
     };
     let files = files.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
@@ -100,7 +101,7 @@ pub(super) fn test(global: &Global, options: &Options, terminal: &Terminal) -> a
         Mistaken
     })?;
     if let Some(nobody) = nobody(&set, &tests) {
-        bail!(nobody);
+        return Err(Misused(nobody).into());
     }
     let run = run(&set, tests);
     let short = options.require_coverage.is_some_and(|percent| run.percent() < usize::from(percent));
@@ -157,7 +158,7 @@ pub(super) fn nobody(set: &PolicySet, tests: &[PolicyTest]) -> Option<String> {
 
 /// Every `.toml` file of a directory, in order of their names.
 fn test_files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let unreadable = || format!("the tests in {} cannot be read", directory.display());
+    let unreadable = || Misused(format!("the tests in {} cannot be read", directory.display()));
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory).with_context(unreadable)? {
         let path = entry.with_context(unreadable)?.path();
@@ -167,7 +168,7 @@ fn test_files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
     }
     files.sort();
     if files.is_empty() {
-        bail!("there is no .toml file in {}: nothing was tested", directory.display());
+        return Err(Misused(format!("there is no .toml file in {}: nothing was tested", directory.display())).into());
     }
     Ok(files)
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::annotations::{Annotation, github, gitlab};
 use super::super::forms::Case;
+use crate::commands::answer::count as counted;
 use crate::configuration::{parse_policy_tests, written_policy_test};
 use crate::proofs::words;
 use crate::terminal::{Terminal, Tone};
@@ -162,8 +163,8 @@ impl<'a> Run<'a> {
         let count = |result| self.count(result);
         let tone = if self.report.proven() { Tone::Good } else { Tone::Bad };
         let summary = format!(
-            "{} guardrails: {} proven, {} failed, {} unknown, {} not run",
-            self.report.outcomes.len(),
+            "{}: {} proven, {} failed, {} unknown, {} not run",
+            counted(self.report.outcomes.len(), "guardrail", "guardrails"),
             count(ProofResult::Proven),
             count(ProofResult::Failed),
             count(ProofResult::Unknown),
@@ -237,7 +238,8 @@ impl<'a> Run<'a> {
         let cases = self.cases();
         annotations(&cases).for_each(|annotation| terminal.line(github(&annotation)));
         let count = self.count(ProofResult::Proven);
-        terminal.line(format!("{} guardrails, {count} proven", self.report.outcomes.len()));
+        let all = counted(self.report.outcomes.len(), "guardrail", "guardrails");
+        terminal.line(format!("{all}, {count} proven"));
     }
 
     pub(super) fn gitlab(&self) -> Value {
@@ -261,7 +263,7 @@ fn annotations(cases: &[Case]) -> impl Iterator<Item = Annotation<'_>> {
 
 /// A solver may choose any text: none may draw on the reader's terminal.
 fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+    text.chars().map(countersign_model::visible).collect()
 }
 
 fn listed<T: std::fmt::Display>(all: &[T]) -> String {

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use countersign_policy::{Change, Finding, Matrix};
+use countersign_policy::{Change, Finding, Matrix, NoMatrix};
 use countersign_replay::Report;
 use serde_json::{Value, json};
 
 use super::changes::changes;
 use super::{Before, Loaded, Part, Verdict, With, again};
 use crate::command_line::{Loss, PolicyReview};
+use crate::commands::answer::count;
 use crate::commands::policy::markdown::{Block, code, fence, fold, html_code};
 use crate::commands::policy::replayed::{Telling, blocks as replayed};
 use crate::commands::policy::trials::Outcome;
@@ -29,7 +30,11 @@ pub(super) fn policies(before: &Before<'_>, after: &Loaded<'_>) -> Part {
     let changes = changes(before.set(), set);
     let lost = changes.iter().filter(|change| change.is_guardrail() && change.after_is_gone()).count();
     let guardrails = set.guardrails().iter().filter(|guardrail| guardrail.line > 0).count();
-    let mut words = format!("{} policies and {guardrails} guardrails load; ", set.policies().len());
+    let mut words = format!(
+        "{} and {} load; ",
+        count(set.policies().len(), "policy", "policies"),
+        count(guardrails, "guardrail", "guardrails")
+    );
     let verdict = match before {
         Before::Broken => {
             words += "the base does not load, so nothing is compared with it";
@@ -181,12 +186,14 @@ pub(super) fn matrix(with: &With<'_>, before: &Before<'_>, after: &Loaded<'_>) -
         most: 9_000,
         json,
     };
+    // What nobody can decide is not known, and so objects.
+    let undecided = |reason: NoMatrix| part(Verdict::Unknown, reason.to_string(), Vec::new(), Value::Null);
     let kept = match &after.files.matrix {
         None => None,
-        Some(text) => {
-            let current = Matrix::of(&after.set, &known)?;
-            Some(text.parse::<Matrix>().is_ok_and(|kept| kept == current))
-        }
+        Some(text) => match Matrix::of(&after.set, &known) {
+            Ok(current) => Some(text.parse::<Matrix>().is_ok_and(|kept| kept == current)),
+            Err(reason) => return Ok(undecided(reason)),
+        },
     };
     let stale = match kept {
         Some(false) => "; `matrix.txt` is out of date (`countersign policy matrix --write`)",
@@ -202,7 +209,10 @@ pub(super) fn matrix(with: &With<'_>, before: &Before<'_>, after: &Loaded<'_>) -
         };
         return Ok(part(verdict, words, Vec::new(), Value::Null));
     };
-    let [was, is] = Matrix::of_both(base, &after.set, &known)?;
+    let [was, is] = match Matrix::of_both(base, &after.set, &known) {
+        Ok(both) => both,
+        Err(reason) => return Ok(undecided(reason)),
+    };
     let mut changes = is.changes(&was);
     // What is allowed now first.
     changes.sort_by_key(|change| !change.allows().0);

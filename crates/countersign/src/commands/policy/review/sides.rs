@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 use countersign_policy::{GUARDRAILS, SourceFile};
+
+use super::git::git;
 
 const TESTS: &str = "tests";
 const MATRIX: &str = "matrix.txt";
@@ -15,6 +16,9 @@ const MATRIX: &str = "matrix.txt";
 /// Longest file, and how many there may be: whatever is larger was not written by somebody who reviews it.
 const LONGEST: u64 = 1 << 20;
 const MOST: usize = 2_000;
+
+/// All of them together.
+const ALL: u64 = 16 << 20;
 
 #[derive(Debug)]
 pub(super) struct Side {
@@ -77,6 +81,11 @@ impl Side {
         let listed = self.list(path)?;
         if listed.len() > MOST {
             bail!("{} files are in {} of {}: a review reads {MOST} at most", listed.len(), path.display(), self.name);
+        }
+        let sizes = listed.values().map(|found| if let Found::File { size, .. } = found { *size } else { 0 });
+        let all = sizes.fold(0, u64::saturating_add);
+        if all > ALL {
+            bail!("{} of {} has {all} bytes: a review reads {ALL} at most", path.display(), self.name);
         }
         let mut files = Files::default();
         // What is in the folders comes after what is at the top.
@@ -180,33 +189,76 @@ fn in_directory(root: &Path, path: &Path) -> anyhow::Result<BTreeMap<String, Fou
 
 fn in_commit(id: &str, path: &Path) -> anyhow::Result<BTreeMap<String, Found>> {
     let path = path.to_str().context("the path of the policies is no UTF-8")?;
-    let folder = format!("{path}/");
-    let mut arguments = vec!["ls-tree", "-r", "-z", "-l", "--full-tree", id];
-    if !path.is_empty() {
-        arguments.extend(["--", &folder]);
-    }
+    let top = match path {
+        "" => id.to_owned(),
+        // The one entry of that name; git follows no link on the way to it.
+        path => match level(id, &["--", path])?.into_iter().find(|entry| entry.name == path) {
+            None => return Ok(BTreeMap::new()),
+            Some(entry) if entry.is_folder() => entry.id,
+            Some(_) => bail!("{path} is no directory in {id}, and a review follows no link"),
+        },
+    };
+    // INVARIANT: Level by level, and only those that count. A small tree can name itself often enough that whoever walks
+    // it never comes to an end.
     let mut found = BTreeMap::new();
-    for line in git(&arguments)?.split(|byte| *byte == 0) {
-        // "100644 blob HASH     SIZE\tNAME"
-        let Some((about, name)) = std::str::from_utf8(line).ok().and_then(|line| line.split_once('\t')) else {
-            continue;
-        };
-        let mut words = about.split_whitespace();
-        let (mode, _kind, blob, size) = (words.next(), words.next(), words.next(), words.next());
-        if name == path {
-            bail!("{name} is no directory in {id}, and a review follows no link");
+    for entry in level(&top, &[])? {
+        if !entry.is_folder() {
+            entry.take("", &mut found)?;
+        } else if [GUARDRAILS, TESTS].contains(&entry.name.as_str()) {
+            for inner in level(&entry.id, &[])?.into_iter().filter(|inner| !inner.is_folder()) {
+                inner.take(&format!("{}/", entry.name), &mut found)?;
+            }
         }
-        let name = if path.is_empty() { Some(name) } else { name.strip_prefix(&folder) };
-        let is_file = matches!(mode, Some("100644" | "100755"));
-        let Some(name) = name.filter(|name| counts(name, !is_file)) else { continue };
-        let size = size.and_then(|size| size.parse().ok());
-        let file = match (is_file, blob, size) {
-            (true, Some(blob), Some(size)) => Found::File { size, from: Text::Blob(blob.to_owned()) },
-            _ => Found::Link,
-        };
-        found.insert(name.to_owned(), file);
     }
     Ok(found)
+}
+
+/// What stands in a tree.
+struct Entry {
+    mode: String,
+    id: String,
+    size: Option<u64>,
+    name: String,
+}
+
+impl Entry {
+    fn is_folder(&self) -> bool {
+        self.mode == "040000"
+    }
+
+    /// Links and submodules as what is refused.
+    fn take(self, prefix: &str, into: &mut BTreeMap<String, Found>) -> anyhow::Result<()> {
+        let is_file = matches!(self.mode.as_str(), "100644" | "100755");
+        let name = format!("{prefix}{}", self.name);
+        if !counts(&name, !is_file) {
+            return Ok(());
+        }
+        let file = match (is_file, self.size) {
+            (true, Some(size)) => Found::File { size, from: Text::Blob(self.id) },
+            _ => Found::Link,
+        };
+        // No programme writes such a tree, and which of the two is checked out is anybody's guess.
+        if into.insert(name, file).is_some() {
+            bail!("{prefix}{} is there twice", self.name);
+        }
+        Ok(())
+    }
+}
+
+/// One level of a tree, or the entries of it that are asked for.
+fn level(tree: &str, of: &[&str]) -> anyhow::Result<Vec<Entry>> {
+    let mut arguments = vec!["ls-tree", "-z", "-l", "--full-tree", tree];
+    arguments.extend(of);
+    let said = git(&arguments)?;
+    let entry = |line| {
+        // "100644 blob HASH     SIZE\tNAME"
+        let (about, name) = std::str::from_utf8(line).ok()?.split_once('\t')?;
+        let mut words = about.split_whitespace();
+        let (mode, _kind, id, size) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let (mode, id, name) = (mode.to_owned(), id.to_owned(), name.to_owned());
+        Some(Entry { mode, id, size: size.parse().ok(), name })
+    };
+    Ok(said.split(|byte| *byte == 0).filter_map(entry).collect())
 }
 
 /// The hash of a revision's commit.
@@ -222,22 +274,4 @@ fn commit(revision: &str) -> anyhow::Result<String> {
         bail!("git does not say what the commit {revision} is");
     }
     Ok(id)
-}
-
-/// What git says. It changes nothing, fetches nothing and asks nobody.
-fn git(arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
-    let output = Command::new("git")
-        .args(["--no-replace-objects", "--no-pager"])
-        .args(arguments)
-        .env("GIT_LITERAL_PATHSPECS", "1")
-        .env("GIT_NO_LAZY_FETCH", "1")
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .stdin(Stdio::null())
-        .output()
-        .context("the programme git does not start: a revision is read with it")?;
-    if !output.status.success() {
-        bail!("git {}: {}", arguments.first().unwrap_or(&""), String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(output.stdout)
 }

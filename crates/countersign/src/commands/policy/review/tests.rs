@@ -2,8 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use countersign_model::is_hidden;
 
 use super::changes::unified;
+use super::git::said;
 use super::sides::{Side, below};
 use crate::commands::policy::markdown::{Block, LIMIT, Page, code, fence, fold, html_code};
 
@@ -15,7 +20,7 @@ const HOSTILE: [&str; 8] = [
     "</summary></details><script>",
     "line\n/merge\r\n/close\n```\n/label ~secret",
     "[click](javascript:alert(1)) ![](http://evil.example/?x)",
-    "safe\u{202E}live\u{2066}\u{200B}\u{7}\u{1b}[31m",
+    "safe\u{202E}live\u{2066}\u{200B}\u{7}\u{1b}[31m\u{E0041}\u{AD}\u{3164}\u{180E}\u{FE0F}\u{2028}",
     "   ",
 ];
 
@@ -27,10 +32,10 @@ fn foreign_text_is_shown_and_never_marks_up() {
             continue;
         }
         let inside = shown.strip_prefix('`').unwrap().strip_suffix('`').unwrap();
-        assert!(!inside.contains(['`', '|', '\n', '\r', '\u{202E}', '\u{200B}', '\u{1b}']), "{shown:?}");
+        assert!(!inside.contains(['`', '|']) && !inside.contains(is_hidden), "{shown:?}");
         let html = html_code(text);
         let inside = html.strip_prefix("<code>").unwrap().strip_suffix("</code>").unwrap();
-        assert!(!inside.contains(['<', '>', '"', '\'', '\n', '\u{202E}']), "{html:?}");
+        assert!(!inside.contains(['<', '>', '"', '\'']) && !inside.contains(is_hidden), "{html:?}");
     }
     assert_eq!(code(&"a".repeat(1_000)).chars().count(), 163);
 }
@@ -139,4 +144,18 @@ fn nothing_but_a_revision_goes_to_git() {
         assert!(said.contains("is no revision"), "{name}: {said}");
     }
     assert!(Side::find("./no-such-directory").is_err());
+}
+
+#[test]
+fn a_programme_that_says_too_much_or_nothing_is_ended() {
+    let asked = |program: &str, arguments: &[&str], patience| {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        said(command, 1_000, patience).map_err(|error| format!("{error:#}"))
+    };
+    let long = Duration::from_secs(60);
+    assert_eq!(asked("echo", &["a"], long).unwrap(), b"a\n");
+    assert!(asked("yes", &[], long).unwrap_err().contains("longer than 1000 bytes"));
+    assert!(asked("tail", &["-f", "/dev/null"], Duration::ZERO).unwrap_err().contains("no answer"));
+    assert!(asked("ls", &["/no-such-directory"], long).unwrap_err().contains("no-such-directory"));
 }
