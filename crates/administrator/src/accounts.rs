@@ -184,8 +184,8 @@ impl Administrator {
     }
 
     /// Records an act before it is done: no record, no act. A crash in between leaves the record of an act that was
-    /// attempted, never an act without one.
-    pub(crate) async fn record_act(
+    /// attempted, never an act without one. Public for acts on what is kept elsewhere, such as the estate.
+    pub async fn record_act(
         &self,
         actor: &Actor,
         verb: &str,

@@ -27,6 +27,8 @@ struct Part {
     tier: Tier,
     /// Whether what changes something below the route administers.
     administered: bool,
+    /// What even reading administers: who may read the rest may not have it.
+    confined: &'static [&'static str],
     /// May read it without owning Countersign.
     readers: &'static [&'static str],
 }
@@ -40,6 +42,7 @@ const PARTS: [Part; 8] = [
         routes: &["/sign-in", "/invite", "/assets", "/.well-known"],
         tier: Tier::Public,
         administered: false,
+        confined: &[],
         readers: &[],
     },
     Part {
@@ -48,6 +51,7 @@ const PARTS: [Part; 8] = [
         routes: &["/"],
         tier: Tier::Standard,
         administered: false,
+        confined: &[],
         readers: &[],
     },
     Part {
@@ -56,15 +60,26 @@ const PARTS: [Part; 8] = [
         routes: &["/console"],
         tier: Tier::High,
         administered: true,
+        confined: &[],
         readers: &[AUDITORS],
     },
-    Part { id: "api", name: "API", routes: &["/api"], tier: Tier::High, administered: true, readers: &[AUDITORS] },
+    Part {
+        id: "api",
+        name: "API",
+        routes: &["/api"],
+        tier: Tier::High,
+        administered: true,
+        // Every name and address that was ever imported, in one file.
+        confined: &["/api/v1/estate/inventory"],
+        readers: &[AUDITORS],
+    },
     Part {
         id: "device",
         name: "Device enrolment",
         routes: &["/device"],
         tier: Tier::Public,
         administered: false,
+        confined: &[],
         readers: &[],
     },
     Part {
@@ -73,6 +88,7 @@ const PARTS: [Part; 8] = [
         routes: &["/ledger"],
         tier: Tier::High,
         administered: false,
+        confined: &[],
         readers: &[AUDITORS],
     },
     // No address leads to it: who asks comes in by the bridge's own listener.
@@ -82,6 +98,7 @@ const PARTS: [Part; 8] = [
         routes: &[],
         tier: Tier::High,
         administered: false,
+        confined: &[],
         readers: &[],
     },
     Part {
@@ -90,6 +107,7 @@ const PARTS: [Part; 8] = [
         routes: &["/access"],
         tier: Tier::High,
         administered: false,
+        confined: &[],
         readers: &[],
     },
 ];
@@ -126,7 +144,16 @@ fn resource(part: &Part, host: &str) -> Result<Resource, NameError> {
             .map(|path| Route { host: host.to_owned(), path_prefix: (*path).to_owned() })
             .collect(),
         upstream: Upstream::Internal { part: part.id.to_owned() },
-        rules: part.routes.iter().filter(|_| part.administered).map(rules).collect(),
+        rules: part
+            .confined
+            .iter()
+            .map(|path| ActionRule {
+                methods: Vec::new(),
+                path: PathPattern(format!("{path}/*")),
+                action: ActionClass::Administer,
+            })
+            .chain(part.routes.iter().filter(|_| part.administered).map(rules))
+            .collect(),
         entitled,
         observe_until: None,
     })

@@ -280,6 +280,11 @@ impl Administrator {
         Ok(records.into_iter().map(PasskeyView::from).collect())
     }
 
+    /// Whether somebody has one. Reads the store: not for an async thread. Where it cannot be read, it is not known to.
+    pub fn has_passkey(&self, subject: &SubjectId) -> bool {
+        self.0.store.passkeys_of(subject).is_ok_and(|passkeys| !passkeys.is_empty())
+    }
+
     /// One more passkey for somebody who is signed in and has proved it recently.
     pub async fn begin_passkey(&self, session: SessionId, client: &Client) -> Result<Ceremony, SignInError> {
         let session = self.live_session(session, client).ok_or(SignInError::Refused)?;

@@ -91,6 +91,11 @@ impl DataDirectory {
         self.root.join("ledger")
     }
 
+    /// What was imported of the organisation, and what persons decided about it.
+    pub fn estate(&self) -> PathBuf {
+        self.root.join("estate")
+    }
+
     /// The internal authority's certificate, for whoever is to trust it. Its key is in `keys`.
     pub fn authority_certificate(&self) -> PathBuf {
         self.root.join("authority.pem")

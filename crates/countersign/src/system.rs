@@ -12,6 +12,7 @@ use countersign_administrator::{
 };
 use countersign_device::Authority;
 use countersign_gateway as gateway;
+use countersign_govern::Estate;
 use countersign_identity::oidc::{HttpClient, ProviderSettings};
 use countersign_identity::operator;
 use countersign_identity::passkey::{Passkeys, Url};
@@ -48,6 +49,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct System {
     administrator: Administrator,
+    estate: Estate,
     ledger: Ledger,
     store: Arc<dyn Store>,
     directory: DataDirectory,
@@ -129,7 +131,8 @@ impl System {
             &origins.public,
             Listening { gate: &gate, authority: &authority, clock: &clock, drain },
         )?;
-        let parts = parts(administrator.clone(), web_settings);
+        let estate = Estate::open(&directory.estate(), administrator.clone()).context("the estate cannot be kept")?;
+        let parts = parts(administrator.clone(), estate.clone(), web_settings);
         let Sockets { gateway: sockets, operations } = sockets;
         let gateway = gateway::Gateway::on(sockets, gate, parts, signer, gateway_settings)?;
         let addresses = gateway.addresses();
@@ -150,6 +153,9 @@ impl System {
         if let Some(operations) = operations {
             tasks.push(tokio::spawn(operations.serve(administrator.clone(), metrics, stopped(stop.clone()))));
         }
+        let governed = estate.clone();
+        let stopping_estate = stop.clone();
+        tasks.push(tokio::spawn(async move { governed.run(stopped(stopping_estate)).await }));
         let scheduled = administrator.clone();
         tasks.push(tokio::spawn(async move { scheduled.run(stopped(stop)).await }));
         let proving = administrator.clone();
@@ -159,11 +165,15 @@ impl System {
             }
         });
         directory.announce(&running)?;
-        Ok(Self { administrator, ledger, store, directory, running, addresses, stopping, tasks, _lock: lock })
+        Ok(Self { administrator, estate, ledger, store, directory, running, addresses, stopping, tasks, _lock: lock })
     }
 
     pub const fn administrator(&self) -> &Administrator {
         &self.administrator
+    }
+
+    pub const fn estate(&self) -> &Estate {
+        &self.estate
     }
 
     pub const fn directory(&self) -> &DataDirectory {
@@ -193,7 +203,7 @@ impl System {
 
     /// Takes nothing new, lets open exchanges finish, records the end and closes the ledger.
     pub async fn stop(self) {
-        let Self { administrator, ledger, directory, stopping, tasks, .. } = self;
+        let Self { administrator, estate: _estate, ledger, directory, stopping, tasks, .. } = self;
         stopping.send_replace(true);
         for task in tasks {
             // A task that panicked has said so; stopping the others matters more.
@@ -433,7 +443,7 @@ fn gateway_settings(
 }
 
 /// The pages, as the gateway calls them.
-fn parts(administrator: Administrator, settings: web::Settings) -> gateway::Parts {
+fn parts(administrator: Administrator, estate: Estate, settings: web::Settings) -> gateway::Parts {
     let adapt = |(name, router): (String, axum::Router)| {
         let service = tower::ServiceExt::<hyper::Request<gateway::Body>>::map_response(
             router,
@@ -446,7 +456,7 @@ fn parts(administrator: Administrator, settings: web::Settings) -> gateway::Part
         );
         (name, gateway::PartService::new(service))
     };
-    web::parts(administrator, settings).into_iter().map(adapt).collect::<HashMap<_, _>>()
+    web::parts(administrator, estate, settings).into_iter().map(adapt).collect::<HashMap<_, _>>()
 }
 
 /// Puts the file's inventory into force. A file without one leaves alone what `apply` put, unless the inventory came

@@ -36,6 +36,8 @@ pub enum System {
     SshHost,
     /// A list of the people of the organisation, who left among them.
     People,
+    /// What a running Countersign knows of itself.
+    Countersign,
     /// A table with a mapping of its own.
     Table,
 }
@@ -72,6 +74,7 @@ impl fmt::Display for System {
             Self::Github => "github",
             Self::SshHost => "ssh-host",
             Self::People => "people",
+            Self::Countersign => "countersign",
             Self::Table => "table",
         })
     }

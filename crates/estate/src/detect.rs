@@ -13,7 +13,8 @@ pub(crate) const KNOWN: &str = "SharpHound collections (JSON, zip), BloodHound-s
                                 account authorization details of AWS IAM, \
                                 Kubernetes objects (JSON, YAML), documents of Entra ID, Okta, Google Workspace, GitHub \
                                 and people, ScubaGear's settings export, Workday's reports, lists of people (CSV), hosts \
-                                with keys and sudo, and tables (CSV, JSON) that come with a mapping";
+                                with keys and sudo, and tables (CSV, JSON) that come with a mapping, and \
+                                what a Countersign knows of itself";
 
 /// The kinds of file that are read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +37,7 @@ pub enum Format {
     Mapping,
     /// Anything else that may be one: CSV, or JSON of no known kind.
     Table,
+    Countersign,
 }
 
 pub(crate) fn detect(text: &str) -> Option<Format> {
@@ -61,7 +63,9 @@ fn json(text: &str) -> Option<Option<Format>> {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Shape>();
     let shape = values.next()?.ok()?;
     let has = |key: &str| shape.keys.iter().any(|known| known == key);
-    Some(if has("source") && has("realm") {
+    Some(if has("countersign-inventory") {
+        Some(Format::Countersign)
+    } else if has("source") && has("realm") {
         Some(Format::Document)
     } else if has("conditional_access_policies") && has("privileged_users") {
         Some(Format::Scuba)

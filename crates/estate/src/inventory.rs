@@ -1,6 +1,7 @@
 //! The estate: one inventory of everything that any source described, each node and edge with who said so, when it was
 //! first and last seen there, and where that stands. What vanished stays, marked as gone.
 
+mod classify;
 mod merge;
 mod saved;
 
@@ -14,6 +15,7 @@ use crate::batch::{FileRead, Part, Skipped};
 use crate::observation::{Attributes, Kind, Place, Relation};
 use crate::sid;
 
+pub use classify::Classification;
 pub use merge::{Change, Changes, Counts};
 pub use saved::SavedError;
 
@@ -148,6 +150,8 @@ pub struct Inventory {
     pub(crate) edges: Vec<Edge>,
     pub(crate) imports: Vec<Import>,
     pub(crate) verdicts: Vec<Verdict>,
+    /// In the order of the keys.
+    pub(crate) classifications: Vec<Classification>,
     index: HashMap<Arc<str>, u32>,
     edge_index: HashMap<(u32, u32, Relation), u32>,
 }

@@ -25,14 +25,15 @@ pub use batch::{Batch, FileRead, Part, Skipped, System};
 pub use detect::Format;
 pub use fault::{Cause, Fault};
 pub use inventory::{
-    Change, Changes, Counts, Edge, EdgeSighting, Evidence, Import, Inventory, Node, NodeSighting, Report, SavedError,
-    Span, UnknownNode, Verdict,
+    Change, Changes, Classification, Counts, Edge, EdgeSighting, Evidence, Import, Inventory, Node, NodeSighting,
+    Report, SavedError, Span, UnknownNode, Verdict,
 };
 pub use limits::{Limits, Progress, Watch};
 pub use link::{Basis, Link, Proposal, Reason};
 pub use observation::{Attributes, EdgeSeen, Factor, Kind, Moment, NodeSeen, Place, Relation, SignIn, SignInKind};
 pub use project::{Because, Projection};
 pub use read::{Input, is_known, read};
+pub use sources::countersign::{OwnInventory, OwnKey, OwnSession};
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use countersign_model::Timestamp;
+use countersign_model::{Tier, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What a node is, as far as its source says.
@@ -31,6 +31,8 @@ pub enum Kind {
     /// What runs and carries an identity, such as a pod.
     Workload,
     Resource,
+    /// A trust boundary, as whoever drew it names it.
+    Segment,
     /// Decides over what it is linked to: a group policy, a template of certificates.
     Policy,
     /// An organisational unit or container of a directory.
@@ -342,6 +344,9 @@ attributes! {
     /// The key of the same account in another source, by that source's own word.
     same_as: Vec<Box<str>>,
     arn: Option<Box<str>>,
+    /// How sensitive it is, and the boundary that it is in, by the source's word.
+    tier: Option<Tier>,
+    segment: Option<Box<str>>,
 }
 
 /// A value that may be unsaid, and of which two can be made one whatever their order.

@@ -50,6 +50,7 @@ impl Inventory {
             ids.push(id);
             let attributes = node.attributes();
             builder.set_enabled(id, attributes.enabled.unwrap_or(true) && !node.is_gone())?;
+            builder.set_tier(id, self.tier(node))?;
             builder.set_tier_zero(id, is_tier_zero(node, kind, attributes.domain_controller, attributes.high_value))?;
             if matches!(kind, Kind::Account | Kind::Service | Kind::Device) && !node.is_gone() {
                 accounts.extend(attributes.domain.map(|domain| (id, domain.to_ascii_uppercase())));
@@ -84,6 +85,7 @@ const fn node_kind(kind: Kind) -> NodeKind {
         Kind::Device => NodeKind::Device,
         Kind::Workload => NodeKind::Workload,
         Kind::Resource => NodeKind::Resource,
+        Kind::Segment => NodeKind::Segment,
         Kind::Policy => NodeKind::Settings,
         Kind::Container => NodeKind::Container,
         Kind::Scope => NodeKind::Domain,

@@ -11,7 +11,9 @@ use crate::json;
 use crate::limits::{Limits, Watch};
 use crate::sources::document::{Document, Header};
 use crate::sources::table::{self, Mapping};
-use crate::sources::{aws, entra, github, google, graph_lines, hosts, kubernetes, ldif, okta, people, sharphound};
+use crate::sources::{
+    aws, countersign, entra, github, google, graph_lines, hosts, kubernetes, ldif, okta, people, sharphound,
+};
 use crate::text;
 
 /// A file to be read. Its name is how faults and evidence speak of it, and nothing else. A mapping for tables is a file like
@@ -105,6 +107,7 @@ fn file(
             waiting.tables.push((number, text.into_owned()));
             Ok(())
         }
+        Format::Countersign => countersign::read(&text, &mut intake),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod aws;
 pub(crate) mod bloodhound;
+pub(crate) mod countersign;
 pub(crate) mod document;
 pub(crate) mod entra;
 pub(crate) mod github;

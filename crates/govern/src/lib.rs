@@ -1,2 +1,31 @@
-//! The governing half of a running system: keeps the estate, imports into it, assesses it, and remembers what was assessed.
-//! What is judged is judged in `countersign_assess`, which is pure; here is what it rests on and what becomes of it.
+//! The governing half of a running system: keeps the estate, imports into it, has it assessed off the path of requests, and answers from
+//! the newest assessment with its date. What is judged is judged in `countersign_assess`, which is pure; here is what it
+//! rests on and what becomes of it. Whoever calls has been admitted; every act here is recorded before it counts.
+
+mod assessing;
+mod deciding;
+mod estate;
+mod files;
+mod history;
+mod importing;
+mod own;
+mod progress;
+mod standing;
+mod suggest;
+mod told;
+
+pub use assessing::{Assessed, NotAssessed};
+pub use deciding::{DecideError, Said, Word};
+pub use estate::{Estate, NotReady, Status};
+pub use files::KeptError;
+pub use history::{Changed, How, Imported, Tally};
+pub use importing::{Ended, ImportError, Pending, Turn, UPLOAD_BYTES, Upload, Wanted};
+pub use progress::Step;
+pub use standing::{
+    EdgeLine, EdgeSeen, Facts, FoundHere, Lines, LinkedNode, NodePage, NodeRow, Nodes, QueryAnswer, SeenAt, Sort,
+    Standing, Wish, word,
+};
+pub use suggest::Suggestion;
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,11 @@
 
 pub(crate) mod account;
 pub(crate) mod ask;
+pub(crate) mod assessed;
 pub(crate) mod control;
 pub(crate) mod estate;
 pub(crate) mod exceptions;
+pub(crate) mod inventory;
 pub(crate) mod now;
 pub(crate) mod proposals;
 pub(crate) mod replay;
@@ -65,7 +67,22 @@ pub(crate) fn router() -> Router<Site> {
         .route("/policy-proposals/{id}", get(proposals::proposal).delete(proposals::reject))
         .route("/policy-proposals/{id}/approve", post(proposals::approve))
         .route("/apply", post(control::apply))
-        .route("/backup", post(control::backup));
+        .route("/backup", post(control::backup))
+        .route("/estate", get(inventory::status))
+        .route("/estate/imports", get(inventory::imports).post(inventory::import))
+        .route("/estate/imports/under-way", axum::routing::delete(inventory::stop_import))
+        .route("/estate/imports/{number}", get(inventory::one_import))
+        .route("/estate/inventory", get(inventory::inventory))
+        .route("/estate/nodes", get(inventory::nodes))
+        .route("/estate/node", get(inventory::node))
+        .route("/estate/node/edges", get(inventory::node_edges))
+        .route("/estate/links", get(inventory::links).post(inventory::decide_links))
+        .route("/estate/classifications", post(inventory::classify))
+        .route("/estate/assessment", post(assessed::assess).delete(assessed::stop_assessing))
+        .route("/estate/health", get(assessed::health))
+        .route("/estate/gaps", get(assessed::gaps))
+        .route("/graph/blast-radius", get(assessed::blast_radius))
+        .route("/graph/paths", get(assessed::paths));
     Router::new().nest("/api/v1", v1)
 }
 

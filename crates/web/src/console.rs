@@ -6,6 +6,10 @@ mod access;
 mod control;
 mod estate;
 mod exceptions;
+pub(crate) mod gaps;
+pub(crate) mod health;
+pub(crate) mod identity;
+pub(crate) mod inventory;
 mod now;
 mod policy_form;
 mod policy_proposal;
@@ -64,6 +68,7 @@ pub(crate) fn router() -> Router<Site> {
         .route("/console/exceptions/{id}/end", post(exceptions::end))
         .route("/console/exceptions/{id}/probe", post(exceptions::probe))
         .route(exceptions::NEW, get(exceptions::new).post(exceptions::request))
+        .merge(estate_routes())
         .route("/console/policy-proposals/{id}", get(policy_proposal::show))
         .route("/console/policy-proposals/{id}/approve", post(policy_proposal::approve))
         .route("/console/policy-proposals/{id}/reject", post(policy_proposal::reject))
@@ -75,6 +80,25 @@ pub(crate) fn router() -> Router<Site> {
         .route("/console/invitations/{id}/withdraw", post(control::withdraw))
         .route("/console/ledger", get(control::ledger))
         .route("/console/ledger/checkpoint", get(ledger::checkpoint))
+}
+
+/// What an organisation really has, and what is wrong with it.
+fn estate_routes() -> Router<Site> {
+    Router::new()
+        .route(inventory::ESTATE, get(inventory::estate))
+        .route(inventory::IMPORTS, get(inventory::imports).post(inventory::import))
+        .route("/console/estate/imports/stop", post(inventory::stop_import))
+        .route("/console/estate/imports/{number}", get(inventory::one_import))
+        .route("/console/estate/assess", post(inventory::assess))
+        .route(inventory::LINKS, get(inventory::links).post(inventory::decide_link))
+        .route(identity::IDENTITY, get(identity::identity))
+        .route("/console/estate/identity/edges", get(identity::edges))
+        .route("/console/estate/classify", post(identity::classify))
+        .route(gaps::GAPS, get(gaps::gaps))
+        .route(health::HEALTH, get(health::overview))
+        .route("/console/health/indicators/{id}", get(health::indicator))
+        .route(health::QUERY, get(health::ask))
+        .route(identity::PATHS, get(identity::paths))
 }
 
 /// These take the text of the whole set.

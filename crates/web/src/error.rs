@@ -39,6 +39,12 @@ pub(crate) enum Fault {
     /// Known to have been there, and moved away.
     #[error("{0}")]
     Gone(String),
+    /// A foreign file that is none, damaged or over a limit; its content is not repeated.
+    #[error("{file}{}: {reason}", place.as_ref().map(|place| format!(", {place}")).unwrap_or_default())]
+    Unreadable { file: String, place: Option<String>, reason: String },
+    /// It will be possible in a moment.
+    #[error("{0}")]
+    NotYet(String),
     #[error("nothing can be recorded at the moment, so nothing is changed")]
     Unavailable,
     #[error("{0}")]
@@ -61,6 +67,8 @@ impl Fault {
             Self::NotProven(_) => (StatusCode::FORBIDDEN, "not-proven", "Not signed in"),
             Self::StepUpNeeded => (StatusCode::FORBIDDEN, "step-up-needed", "Confirm that it is you"),
             Self::Gone(_) => (StatusCode::GONE, "gone", "No longer here"),
+            Self::Unreadable { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unreadable", "The file cannot be read"),
+            Self::NotYet(_) => (StatusCode::SERVICE_UNAVAILABLE, "not-yet", "Not yet"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something broke"),
         }
@@ -70,7 +78,10 @@ impl Fault {
     pub(crate) fn detail(&self) -> String {
         match self {
             Self::Internal(_) => "This is our fault, and it is in the log.".to_owned(),
+            // A file's name keeps its spelling.
+            Self::Unreadable { .. } => format!("{self}."),
             Self::Absent
+            | Self::NotYet(_)
             | Self::Unknown(_)
             | Self::Malformed(_)
             | Self::Unacceptable(_)
@@ -112,6 +123,13 @@ pub(crate) struct Problem {
     title: String,
     status: u16,
     detail: String,
+    /// Of a file that cannot be read: which one, where in it, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 impl IntoResponse for Fault {
@@ -123,6 +141,15 @@ impl IntoResponse for Fault {
             title: title.to_owned(),
             status: status.as_u16(),
             detail: self.detail(),
+            file: None,
+            place: None,
+            reason: None,
+        };
+        let problem = match self {
+            Self::Unreadable { file, place, reason } => {
+                Problem { file: Some(file), place, reason: Some(reason), ..problem }
+            }
+            _ => problem,
         };
         let mut response = (status, axum::Json(problem)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

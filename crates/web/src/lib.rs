@@ -21,6 +21,7 @@ mod page;
 mod portal;
 mod rows;
 mod sign_in;
+mod upload;
 pub mod wire;
 mod words;
 
@@ -32,6 +33,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use countersign_administrator::Administrator;
+use countersign_govern::Estate;
 use countersign_identity::secret;
 use countersign_model::{CredentialSecret, SubjectId, Timestamp};
 use futures_util::future::BoxFuture;
@@ -81,6 +83,7 @@ pub(crate) struct Site(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     administrator: Administrator,
+    estate: Estate,
     settings: Settings,
     /// Questions that compute for a while, at once.
     asking: tokio::sync::Semaphore,
@@ -103,6 +106,10 @@ impl Site {
 
     pub(crate) fn administrator(&self) -> &Administrator {
         &self.0.administrator
+    }
+
+    pub(crate) fn estate(&self) -> &Estate {
+        &self.0.estate
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -130,10 +137,10 @@ const AUTHZEN_BODY: usize = 1024 * 1024;
 const API_BODY: usize = 8 * 1024 * 1024;
 
 /// The parts by the name that their resource's upstream has.
-pub fn parts(administrator: Administrator, settings: Settings) -> HashMap<String, Router> {
+pub fn parts(administrator: Administrator, estate: Estate, settings: Settings) -> HashMap<String, Router> {
     let (sealing_key, _) = secret::generate();
     let asking = tokio::sync::Semaphore::new(ASKING);
-    let site = Site(Arc::new(Inner { administrator, settings, asking, sealing_key }));
+    let site = Site(Arc::new(Inner { administrator, estate, settings, asking, sealing_key }));
     let pages = |router: Router<Site>| {
         router
             .fallback(async || PageFault(Fault::Absent))

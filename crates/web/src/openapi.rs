@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header;
 use utoipa::OpenApi;
 
-use crate::api::{account, ask, control, estate, exceptions, now, proposals, replay};
+use crate::api::{account, ask, assessed, control, estate, exceptions, inventory, now, proposals, replay};
 use crate::guard::Caller;
 use crate::{authzen, device};
 
@@ -32,6 +32,10 @@ use crate::{authzen, device};
         exceptions::approve, exceptions::review, exceptions::end, exceptions::probe,
         control::policies, control::policy_files, control::publish, replay::replay,
         proposals::proposals, proposals::propose, proposals::proposal, proposals::approve, proposals::reject, control::apply, control::backup,
+        inventory::status, inventory::import, inventory::stop_import, inventory::imports, inventory::one_import,
+        inventory::inventory, inventory::nodes, inventory::node, inventory::node_edges, inventory::links,
+        inventory::decide_links, inventory::classify, assessed::assess, assessed::stop_assessing, assessed::health,
+        assessed::gaps, assessed::blast_radius, assessed::paths,
         device::enroll, device::renew, device::report,
         authzen::evaluation, authzen::evaluations, authzen::search::subjects, authzen::search::resources,
         authzen::search::actions, authzen::metadata,
@@ -49,6 +53,7 @@ use crate::{authzen, device};
         (name = "devices", description = "What people ask from"),
         (name = "exceptions", description = "Documented deviations: who asked, who agreed, what relaxes, until when"),
         (name = "policies", description = "Policies, configuration, backup"),
+        (name = "estate", description = "What an organisation really has: imported, checked, measured"),
         (name = "device", description = "For devices themselves"),
         (name = "authzen", description = "For applications that enforce by themselves: OpenID AuthZEN 1.0"),
     )

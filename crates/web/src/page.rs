@@ -66,7 +66,7 @@ macro_rules! done {
         }
 
         impl Done {
-            const fn code(self) -> &'static str {
+            pub(crate) const fn code(self) -> &'static str {
                 match self { $(Self::$name => $code,)* }
             }
             fn read(code: &str) -> Option<Self> {
@@ -97,6 +97,12 @@ done! {
     ExceptionReviewed "exception-reviewed" "The review is recorded, and the exception has its new end."
     ExceptionEnded "exception-ended" "The exception has ended. What was open under it was decided again."
     ExceptionProbed "exception-probed" "Its compensating control was looked at."
+    EstateImported "estate-imported" "It is in the estate. The assessment of it is being made."
+    ImportStopped "import-stopped" "The import was asked to stop. The estate is as it was, unless it was done already."
+    AssessmentBegun "assessment-begun" "The estate is being assessed. What you see is as of the assessment before."
+    LinkConfirmed "link-confirmed" "They count as one identity from now on."
+    LinkRefused "link-refused" "They are two, and are not proposed again."
+    Classified "classified" "It is what you say, from now on."
     InvitationWithdrawn "invitation-withdrawn" "The invitation is withdrawn. Its link no longer works."
     PasskeyAdded "passkey-added" "Your new passkey works now."
     PasskeyRenamed "passkey-renamed" "The passkey has its new name."

@@ -7,6 +7,7 @@ mod api;
 mod ask;
 mod devices;
 mod editing;
+mod estate;
 mod exceptions;
 mod federated;
 mod forms;
@@ -25,6 +26,7 @@ use axum::body::{Body, to_bytes};
 use axum::response::Response;
 use countersign_administrator::{AccountParts, Actor, Administrator, Parts, ProviderParts, Settings, SystemClock};
 use countersign_device::Authority;
+use countersign_govern::Estate;
 use countersign_identity::passkey::{Passkeys, Url};
 use countersign_identity::software_passkey::SoftwarePasskey;
 use countersign_lease::{Arrival, Gate, Lease, Principal, Refusal};
@@ -47,6 +49,7 @@ const HOSTILE: &str = "<script>alert('x')</script>\"&";
 
 struct Stage {
     administrator: Administrator,
+    estate: Estate,
     /// Stands in every name.
     mark: &'static str,
     parts: HashMap<String, Router>,
@@ -133,8 +136,9 @@ impl Stage {
             providers: administrator.providers().into_iter().map(button).collect(),
             configure: None,
         };
-        let parts = crate::parts(administrator.clone(), settings);
-        Self { administrator, mark, parts, _directory: directory }
+        let estate = Estate::open(&directory.path().join("estate"), administrator.clone()).unwrap();
+        let parts = crate::parts(administrator.clone(), estate.clone(), settings);
+        Self { administrator, estate, mark, parts, _directory: directory }
     }
 }
 
@@ -233,6 +237,8 @@ impl Stage {
             json!({ "ceremony": begun["ceremony"], "credential": credential, "name": self.mark_or("My laptop") });
         let done = self.json("sign-in", None, Method::POST, "/invite/finish", finish).await;
         assert_eq!(done.status, StatusCode::OK, "{}", done.body);
+        // Pages over the estate answer from its first assessment on.
+        self.estate.settled().await;
         self.admit(session_secret(&done), authenticator).await
     }
 

@@ -8,6 +8,7 @@ mod authzen;
 mod decision;
 mod estate;
 mod exceptions;
+mod inventory;
 mod proposals;
 mod replay;
 
@@ -17,6 +18,7 @@ pub use authzen::*;
 pub use decision::*;
 pub use estate::*;
 pub use exceptions::*;
+pub use inventory::*;
 pub use proposals::*;
 pub use replay::*;
 

@@ -39,7 +39,7 @@ pub(super) fn backup(global: &Global, options: &Backup, terminal: &Terminal) -> 
     copy_tree(&ledger, &copied, &|path| {
         path.file_name().is_some_and(|name| ["checkpoint", "wal", "lock"].iter().any(|n| name == *n))
     })?;
-    for part in ["keys", "policies"] {
+    for part in ["keys", "policies", "estate"] {
         copy_if_there(&directory.root().join(part), &to.join(part))?;
     }
     for file in ["authority.pem", "inventory-from-file", applied::FILE] {

@@ -166,6 +166,15 @@ impl Browser {
         .await;
     }
 
+    /// Chooses a file of the disk in a field for files.
+    pub(crate) async fn choose_file(&self, css: &str, path: &Path) {
+        until(&format!("the field {css:?}"), async || {
+            let field = self.driver.find(By::Css(css.to_owned())).await.ok()?;
+            field.send_keys(path.to_str()?).await.ok()
+        })
+        .await;
+    }
+
     /// Presses a key on whatever has the focus.
     pub(crate) async fn key(&self, key: Key) {
         self.driver.action_chain().send_keys(key).perform().await.unwrap();

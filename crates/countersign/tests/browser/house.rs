@@ -150,6 +150,13 @@ impl House {
         std::fs::write(self.directory.path().join("policies").join(format!("{name}.cedar")), text).unwrap();
     }
 
+    /// A file on the disk of whoever sits at a browser.
+    pub(crate) fn file(&self, name: &str, text: &str) -> std::path::PathBuf {
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
     fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }

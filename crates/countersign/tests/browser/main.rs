@@ -18,6 +18,7 @@ mod asking;
 mod browser;
 mod changing;
 mod chromedriver;
+mod estate;
 mod house;
 mod stories;
 

@@ -7,7 +7,7 @@ use std::io::{BufRead, Read, Write};
 use countersign_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Edge, EdgeSighting, Evidence, Import, Inventory, NodeSighting, Span, Verdict};
+use super::{Classification, Edge, EdgeSighting, Evidence, Import, Inventory, NodeSighting, Span, Verdict};
 use crate::batch::{FileRead, Part};
 use crate::observation::{Attributes, Kind, Place, Relation};
 
@@ -35,6 +35,8 @@ struct Head {
     files: Vec<FileRead>,
     imports: Vec<Import>,
     verdicts: Vec<Verdict>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    classifications: Vec<Classification>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,6 +88,7 @@ impl Inventory {
             files: files.iter().filter_map(|index| self.files.get(*index).cloned()).collect(),
             imports: self.imports.clone(),
             verdicts: self.verdicts.clone(),
+            classifications: self.classifications.clone(),
         };
         line(out, &head)?;
         let (parts, files) = (places(&parts), places(&files));
@@ -152,11 +155,14 @@ impl Inventory {
         if head.format != FORMAT || head.version != VERSION {
             return Err(SavedError::Format);
         }
+        let mut classifications = head.classifications;
+        classifications.sort_by(|one, other| one.key.cmp(&other.key));
         let mut inventory = Self {
             parts: head.parts,
             files: head.files,
             imports: head.imports,
             verdicts: head.verdicts,
+            classifications,
             ..Self::default()
         };
         while let Some(line) = next(&mut text)? {

@@ -73,6 +73,7 @@ const fn kind(kind: Kind, count: u64) -> &'static str {
         Kind::Device => ("device", "devices"),
         Kind::Workload => ("workload", "workloads"),
         Kind::Resource => ("resource", "resources"),
+        Kind::Segment => ("segment", "segments"),
         Kind::Policy => ("policy", "policies"),
         Kind::Container => ("container", "containers"),
         Kind::Scope => ("scope", "scopes"),

@@ -88,6 +88,7 @@ fn write(name: &str, page: &str) {
 async fn organisation() -> (Stage, Person) {
     let stage = Stage::new("", super::federated::providers().await);
     let alice = stage.owner("alice").await;
+    stage.imports(&alice).await;
     let put = async |path: &str, body: Value| {
         let answer = stage.json("api", Some(&alice), Method::PUT, &format!("/api/v1/{path}"), body).await;
         assert!(answer.status.is_success(), "{path}: {}", answer.body);
@@ -168,6 +169,8 @@ async fn look_at(stage: &Stage, person: &Person, prefix: &str) {
     pages.push(("console", format!("/console/sessions/{session}")));
     pages.push(("console", "/console/policies/high-needs-healthy-device".to_owned()));
     pages.push(("console", "/console/no-such-page".to_owned()));
+    pages.push(("console", format!("/console/estate/identity?key={}", super::estate::ANN)));
+    pages.push(("console", "/console/estate/imports/1".to_owned()));
     pages.push(("console", "/console/devices/bea-workstation-0042".to_owned()));
     pages.push(("console", "/console/subjects/service%3Anightly-backup".to_owned()));
     let denied = stage.get("api", Some(person), "/api/v1/decisions?effect=deny&limit=1").await.json();

@@ -42,6 +42,21 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("console", "/console/exceptions?done=exception-ended"),
     ("console", "/console/new-exception"),
     ("console", "/console/undocumented"),
+    ("console", "/console/estate"),
+    ("console", "/console/estate?search=%3Cscript%3Ealert&kind=account&found=on&unclassified=on"),
+    ("console", "/console/estate/imports"),
+    ("console", "/console/estate/links"),
+    ("console", "/console/estate/links?state=linked"),
+    ("console", "/console/gaps"),
+    ("console", "/console/gaps?all=1"),
+    ("console", "/console/health"),
+    ("console", "/console/health?as_of=2024-02-29"),
+    ("console", "/console/health/indicators/password-never-expires"),
+    ("console", "/console/health/query?text=account%20or%20%3Cscript%3Ealert"),
+    ("console", "/console/health/query?text=not%20gone"),
+    ("console", "/console/health/query?text=account"),
+    ("console", "/console/health/paths?from=%3Cscript%3Ealert"),
+    ("console", "/console/health/paths?from=ann"),
     ("console", "/console/keys"),
     ("console", "/console/invitations"),
     ("console", "/console/ledger"),
@@ -59,9 +74,14 @@ async fn every_page_renders_and_escapes() {
     let stage = stage();
     let alice = stage.owner("alice").await;
     stage.fill().await;
+    stage.imports(&alice).await;
     let mut pages: Vec<(&str, String)> = PAGES.iter().map(|(part, path)| (*part, (*path).to_owned())).collect();
     pages.push(("console", format!("/console/decisions/{}", alice.decision)));
     pages.push(("console", format!("/console/sessions/{}", alice.principal.session.unwrap())));
+    let key = super::estate::ANN;
+    pages.push(("console", "/console/estate/imports/1".to_owned()));
+    pages.push(("console", format!("/console/estate/identity?key={key}")));
+    pages.push(("console", format!("/console/estate/identity/edges?key={key}&direction=incoming")));
     for policy in stage.administrator.policies().policies() {
         pages.push(("console", crate::console::policy_url(&policy.id)));
     }
@@ -123,6 +143,11 @@ async fn whatever_changes_something_refuses_another_origin() {
         ("portal", Method::POST, end.as_str()),
         ("sign-in", Method::POST, "/sign-in/sign-out"),
         ("sign-in", Method::POST, "/sign-in/passkey/begin"),
+        ("console", Method::POST, "/console/estate/imports"),
+        ("console", Method::POST, "/console/estate/imports/stop"),
+        ("console", Method::POST, "/console/estate/links"),
+        ("console", Method::POST, "/console/estate/classify"),
+        ("api", Method::POST, "/api/v1/estate/imports"),
         ("api", Method::DELETE, delete.as_str()),
         ("api", Method::PUT, "/api/v1/policies"),
         ("device", Method::POST, "/device/report"),
@@ -165,7 +190,7 @@ async fn a_request_that_did_not_pass_the_gate_gets_nothing() {
 #[tokio::test]
 async fn assets_have_the_address_of_their_content() {
     let stage = stage();
-    for name in ["style.css", "passkey.js", "live.js", "mark.svg"] {
+    for name in ["style.css", "passkey.js", "live.js", "estate.js", "mark.svg"] {
         let answer = stage.get("sign-in", None, crate::assets::url(name)).await;
         assert_eq!(answer.status, StatusCode::OK, "{name}");
         assert!(answer.headers[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"), "{name}");

@@ -1,0 +1,87 @@
+//! The gap map as one would show it to a board: how much of each area is in place for certain and at most, the control that holds it back, and
+//! what to do next, in the right order.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use countersign_assess::{Interval, Stage, State as Standing, Step, StepKind};
+use countersign_govern::{Assessed, NotAssessed, Status};
+
+use super::health::query_url;
+use crate::Site;
+use crate::error::{Fault, PageFault};
+use crate::extract::PageQuery;
+use crate::guard::Caller;
+use crate::page::{Shell, html};
+use crate::words::{Sign, sign};
+
+pub(super) const GAPS: &str = "/console/gaps";
+
+/// How many steps are shown until somebody wants all.
+const FIRST: usize = 10;
+
+#[derive(Debug, Default, Clone, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    all: String,
+}
+
+#[derive(Template)]
+#[template(path = "console/gaps.html")]
+struct GapsPage {
+    shell: Shell,
+    status: Status,
+    assessed: Arc<Assessed>,
+    steps: Vec<Step>,
+    more: usize,
+}
+
+pub(super) async fn gaps(
+    State(site): State<Site>,
+    caller: Caller,
+    PageQuery(asked): PageQuery<Asked>,
+) -> Result<Response, PageFault> {
+    let status = site.estate().status();
+    let assessed = status.assessed.clone().ok_or(Fault::from(NotAssessed::NotYet))?;
+    let shown = if asked.all.is_empty() { FIRST } else { usize::MAX };
+    let steps: Vec<Step> = assessed.steps.iter().take(shown).cloned().collect();
+    Ok(html(&GapsPage {
+        shell: Shell::new(&caller, GAPS, site.now(), None),
+        more: assessed.steps.len() - steps.len(),
+        status,
+        assessed,
+        steps,
+    }))
+}
+
+pub(crate) const fn state(state: &Standing) -> Sign {
+    match state {
+        Standing::InPlace => sign("good", "in place"),
+        Standing::Partial => sign("warn", "partial"),
+        Standing::NotInPlace => sign("bad", "not in place"),
+        Standing::NotAssessed => sign("plain", "not assessed"),
+    }
+}
+
+pub(crate) const fn stage(stage: &Stage) -> &'static str {
+    stage.name()
+}
+
+/// From where to where the bar of an interval goes, of 100.
+pub(crate) fn bar(score: &Interval) -> (f64, f64) {
+    (score.at_least, (score.at_most - score.at_least).max(0.0))
+}
+
+/// Where the list of a step is: a query of the inventory is asked, a command is only shown.
+pub(crate) fn list_url(step: &Step) -> Option<String> {
+    (!step.query.starts_with("countersign ")).then(|| query_url(&step.query))
+}
+
+pub(crate) const fn kind(kind: &StepKind) -> &'static str {
+    match kind {
+        StepKind::Mend => "to mend",
+        StepKind::Assess => "to find out about",
+    }
+}
