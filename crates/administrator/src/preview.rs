@@ -75,7 +75,9 @@ impl Administrator {
                 .map_err(|mistakes| PreviewError::Mistakes(mistakes.to_string()))
         };
         // Whoever was here in the past is no name of this world: what was recorded has a table of its own.
-        let report = countersign_replay::replay(self.ledger(), &load(&Arc::default())?, span, progress)?;
+        let symbols = Arc::default();
+        let before = PolicySet::load(self.0.rules.load().policies.sources().to_vec(), &symbols).ok();
+        let report = countersign_replay::replay(self.ledger(), &load(&symbols)?, before.as_ref(), span, progress)?;
         let outlook = self.outlook(load(self.symbols())?, &report);
         Ok(Preview { report, outlook })
     }

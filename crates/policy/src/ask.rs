@@ -180,7 +180,7 @@ impl PolicySet {
     fn allowed(&self, subject: &SubjectRecord, wanted: &Wanted<'_>, circumstances: &Circumstances) -> bool {
         let Shape::Resource(resource) = &wanted.record.0 else { return false };
         let view = View { subject, resource, circumstances, session: None, symbols: &self.symbols };
-        self.engine().outcome(&view, wanted.action).verdict() == Verdict::Allow
+        self.engine().verdict(&view, wanted.action) == Verdict::Allow
     }
 
     /// Whether it may matter which device is asked from, beside the state that it is in.

@@ -301,7 +301,8 @@ fn decide(
     let plan = Plan::build(all, &environment, symbols, &mut paths, &mut Compiled::default());
     let world = World::new(principal, resource, request, entities, symbols, &paths);
     let evaluator = Evaluator::new(request.clone(), entities, Extensions::all_available());
-    plan.run(&&world, |number, satisfied| {
+    plan.applicable(&&world, |number, condition| {
+        let satisfied = condition.holds(&&world);
         let Some(policy) = policies.get(number as usize) else { return };
         if satisfied.is_ok() {
             report.planned += 1;

@@ -149,11 +149,26 @@ impl Engine<'_> {
     }
 
     pub(crate) fn outcome(&self, view: &View<'_>, action: Action) -> Outcome {
+        self.outcome_of(view, action, |_, _| true)
+    }
+
+    /// The verdict of the [`outcome`](Self::outcome), and no more than it takes: once a forbid holds nothing else
+    /// matters, and once a permit does no other permit.
+    pub(crate) fn verdict(&self, view: &View<'_>, action: Action) -> Verdict {
+        let open = |outcome: &Outcome, forbids| outcome.forbids.is_empty() && (forbids || outcome.permits.is_empty());
+        self.outcome_of(view, action, open).verdict()
+    }
+
+    /// Of the policies whose scope holds, those that are `wanted` in view of what has come out so far.
+    fn outcome_of(&self, view: &View<'_>, action: Action, wanted: impl Fn(&Outcome, bool) -> bool) -> Outcome {
         let mut outcome = Outcome::default();
         let Some(plan) = self.by.plan(view.subject.kind, action) else { return outcome };
         let case = OnceCell::new();
-        plan.run(view, |number, satisfied| {
-            let satisfied = satisfied.or_else(|_uncovered| {
+        plan.applicable(view, |number, condition| {
+            if !wanted(&outcome, self.set.forbids(number)) {
+                return;
+            }
+            let satisfied = condition.holds(view).or_else(|_uncovered| {
                 let case = case.get_or_init(|| Case::new(view, action)).as_ref().map_err(Clone::clone)?;
                 self.set.policies.get(number as usize).map_or(Ok(false), |policy| case.evaluate(policy))
             });

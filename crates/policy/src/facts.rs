@@ -102,6 +102,27 @@ impl Fact {
         Self::ALL.get(usize::from(slot)).copied()
     }
 
+    /// What stands in the records of who and what; `None`: it is of the circumstances.
+    #[inline]
+    pub(crate) fn of_records<'a>(
+        self,
+        subject: &'a SubjectRecord,
+        resource: &'a ResourceRecord,
+    ) -> Option<Option<Value<'a>>> {
+        Some(match self {
+            Self::Owner => subject.owner.map(Value::Entity),
+            Self::ActsFor => subject.acts_for.map(Value::Entity),
+            Self::ResourceKind => Some(Value::Text(resource.kind.name())),
+            Self::Tier => Some(Value::Text(resource.tier.name())),
+            Self::Segment => resource.segment.map(Value::Entity),
+            Self::ResourceOwner => resource.owner.map(Value::Entity),
+            Self::Readers => Some(Value::Set(Set::Groups(&resource.readers))),
+            Self::Writers => Some(Value::Set(Set::Groups(&resource.writers))),
+            Self::Administrators => Some(Value::Set(Set::Groups(&resource.administrators))),
+            _ => return None,
+        })
+    }
+
     pub(crate) const fn slot(self) -> Slot {
         self as Slot
     }
@@ -154,7 +175,7 @@ impl<'a> Facts<'a> for View<'a> {
     }
 
     fn principal_within(&self, group: Symbol) -> bool {
-        self.subject.groups.binary_search(&group).is_ok()
+        self.subject.within(group)
     }
 
     fn resource_within(&self, group: Symbol) -> bool {
@@ -188,16 +209,11 @@ impl<'a> Facts<'a> for View<'a> {
         let authentication = context.authentication.as_ref();
         let device = context.device.as_ref();
         let network = &context.network;
-        Ok(match Fact::of(slot).ok_or(Uncovered)? {
-            Fact::Owner => self.subject.owner.map(Value::Entity),
-            Fact::ActsFor => self.subject.acts_for.map(Value::Entity),
-            Fact::ResourceKind => Some(Value::Text(self.resource.kind.name())),
-            Fact::Tier => Some(Value::Text(self.resource.tier.name())),
-            Fact::Segment => self.resource.segment.map(Value::Entity),
-            Fact::ResourceOwner => self.resource.owner.map(Value::Entity),
-            Fact::Readers => Some(Value::Set(Set::Groups(&self.resource.readers))),
-            Fact::Writers => Some(Value::Set(Set::Groups(&self.resource.writers))),
-            Fact::Administrators => Some(Value::Set(Set::Groups(&self.resource.administrators))),
+        let fact = Fact::of(slot).ok_or(Uncovered)?;
+        if let Some(value) = fact.of_records(self.subject, self.resource) {
+            return Ok(value);
+        }
+        Ok(match fact {
             Fact::Methods => authentication.map(|proof| Value::Set(Set::Methods(&proof.methods))),
             Fact::PhishingResistant => authentication.map(|proof| Value::Bool(proof.phishing_resistant())),
             Fact::MultiFactor => authentication.map(|proof| Value::Bool(proof.multi_factor())),
@@ -225,8 +241,17 @@ impl<'a> Facts<'a> for View<'a> {
             Fact::Session => {
                 self.session.map(|session| Value::Entity(self.symbols.find("Session", &session.to_string())))
             }
-            // A record as a whole, or a text that exists nowhere yet.
-            Fact::Authentication
+            // A record as a whole, a text that exists nowhere yet, or what the records have told.
+            Fact::Owner
+            | Fact::ActsFor
+            | Fact::ResourceKind
+            | Fact::Tier
+            | Fact::Segment
+            | Fact::ResourceOwner
+            | Fact::Readers
+            | Fact::Writers
+            | Fact::Administrators
+            | Fact::Authentication
             | Fact::Device
             | Fact::Network
             | Fact::Time

@@ -22,6 +22,7 @@ pub mod corpus;
 mod coverage;
 mod decide;
 mod diagnostics;
+mod difference;
 mod draft;
 mod evaluate;
 mod facts;
@@ -44,6 +45,7 @@ mod value;
 
 pub use coverage::{Coverage, Covered};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity, SourceFile};
+pub use difference::Difference;
 pub use draft::{Demand, Draft, Way};
 pub use format::format;
 pub use guardrail::{Claim, GUARDRAILS, Guardrail, NEVER_ERRORS};

@@ -42,11 +42,10 @@ impl PolicySet {
         circumstances: &Circumstances,
     ) -> Effect {
         let Some(view) = self.view(slice, session, circumstances) else { return Effect::Deny };
-        let outcome = self.engine().outcome(&view, action);
-        if is_observed(&view) && outcome.is_denied_by_policy() {
+        if is_observed(&view) && self.engine().outcome(&view, action).is_denied_by_policy() {
             return Effect::Allow;
         }
-        self.engine().effect(&view, action, &outcome)
+        self.engine().effect(&view, action)
     }
 
     /// What would decide if everything were enforced, where that is not what decides.
@@ -73,7 +72,7 @@ impl PolicySet {
         let effect = Effect::of(&decision);
         let same = match means {
             // Reasons are worked out for what differs only.
-            Means::Plan => all.effect(&view, question.action, &all.outcome(&view, question.action)) == effect,
+            Means::Plan => all.effect(&view, question.action) == effect,
             Means::Authorizer => false,
         };
         let as_enforced = (!same).then(|| all.decide(slice, question, means));
@@ -84,8 +83,8 @@ impl PolicySet {
 }
 
 impl Engine<'_> {
-    fn effect(&self, view: &View<'_>, action: Action, outcome: &Outcome) -> Effect {
-        match outcome.verdict() {
+    fn effect(&self, view: &View<'_>, action: Action) -> Effect {
+        match self.verdict(view, action) {
             Verdict::Allow => Effect::Allow,
             Verdict::Deny(cause) if self.mends_at_once(view, action, cause) => Effect::Challenge,
             Verdict::Deny(_) => Effect::Deny,

@@ -51,6 +51,17 @@ pub(crate) enum Condition {
     Cedar,
 }
 
+impl Condition {
+    /// [`Uncovered`] where only Cedar's evaluator can tell.
+    pub(crate) fn holds<'a>(&'a self, facts: &impl Facts<'a>) -> Result<bool, Uncovered> {
+        match self {
+            Self::Always => Ok(true),
+            Self::Code(code) => code.test(facts),
+            Self::Cedar => Err(Uncovered),
+        }
+    }
+}
+
 /// Symbols are dense small numbers: one multiplication spreads them well enough, and nobody outside chooses them.
 #[derive(Debug, Default)]
 pub(crate) struct SymbolHasher(u64);
@@ -135,21 +146,6 @@ impl Plan {
 
     pub(crate) fn conditions(&self) -> impl Iterator<Item = &Condition> {
         self.steps.iter().map(|step| &step.condition)
-    }
-
-    /// Calls `each` for every policy whose scope holds, with whether its condition does; [`Uncovered`] where only
-    /// Cedar's evaluator can tell.
-    pub(crate) fn run<'a>(&'a self, facts: &impl Facts<'a>, mut each: impl FnMut(Number, Result<bool, Uncovered>)) {
-        self.applicable(facts, |policy, condition| {
-            each(
-                policy,
-                match condition {
-                    Condition::Always => Ok(true),
-                    Condition::Code(code) => code.test(facts),
-                    Condition::Cedar => Err(Uncovered),
-                },
-            );
-        });
     }
 
     /// Calls `each` for every policy whose scope holds.

@@ -31,6 +31,12 @@ pub(crate) struct SubjectRecord {
     pub(crate) groups: Box<[Symbol]>,
 }
 
+impl SubjectRecord {
+    pub(crate) fn within(&self, group: Symbol) -> bool {
+        self.groups.binary_search(&group).is_ok()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ResourceRecord {
     pub(crate) symbol: Symbol,

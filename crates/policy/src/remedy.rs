@@ -96,7 +96,7 @@ impl Engine<'_> {
             let mut circumstances = view.circumstances.clone();
             step.apply(&mut circumstances);
             let changed = View { subject, circumstances: &circumstances, ..*view };
-            step.cost > 0 && self.outcome(&changed, action).verdict() == Verdict::Allow
+            step.cost > 0 && self.verdict(&changed, action) == Verdict::Allow
         })
     }
 
@@ -126,7 +126,7 @@ impl Engine<'_> {
                 step.apply(&mut circumstances);
             }
             let changed = View { subject, circumstances: &circumstances, ..*view };
-            if self.outcome(&changed, action).verdict() == Verdict::Allow {
+            if self.verdict(&changed, action) == Verdict::Allow {
                 return Some(steps.iter().flat_map(|step| step.needs.iter().cloned()).collect());
             }
         }

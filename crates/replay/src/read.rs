@@ -8,9 +8,10 @@ use countersign_model::{Action, Circumstances, DenialCause, SessionId, Shown, Sh
 use countersign_policy::Effect;
 use serde::Deserialize;
 
+/// `Q` is as much of the question as is asked for: [`Question`], or [`Outline`].
 #[derive(Deserialize)]
-pub(crate) struct Recorded<'a> {
-    pub(crate) question: Question,
+pub(crate) struct Recorded<'a, Q> {
+    pub(crate) question: Q,
     decision: Outcome,
     /// The set that decided.
     #[serde(borrow)]
@@ -24,6 +25,12 @@ pub(crate) struct Question {
     pub(crate) action: Action,
     pub(crate) session: Option<SessionId>,
     pub(crate) circumstances: Circumstances,
+}
+
+/// Enough to tell what a change of policies cannot touch: the circumstances, most of an entry, are skipped.
+#[derive(Deserialize)]
+pub(crate) struct Outline {
+    pub(crate) action: Action,
 }
 
 #[derive(Deserialize)]
@@ -40,7 +47,7 @@ enum Word {
     Allow,
 }
 
-impl<'a> Recorded<'a> {
+impl<'a, Q: Deserialize<'a>> Recorded<'a, Q> {
     pub(crate) fn read(content: &'a [u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(content)
     }
@@ -79,7 +86,7 @@ pub fn reads(bytes: &[u8]) -> bool {
     let Some(peeked) = Entry::peek(bytes) else { return false };
     match peeked.kind {
         "shown" => shown(&peeked).is_ok(),
-        "decision" => Recorded::read(peeked.content).is_ok(),
+        "decision" => Recorded::<Question>::read(peeked.content).is_ok(),
         _ => true,
     }
 }

@@ -2,19 +2,20 @@
 //! have, what was shown in any of them is known to all, and each decides its own stretch again.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::ops::ControlFlow;
 use std::str::FromStr as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Barrier};
 
-use countersign_ledger::{DecisionEntry, Entries, Entry, RawBundle, ReadError, SHOWN_AGAIN, TILE};
-use countersign_model::{ShownId, Timestamp};
-use countersign_policy::{Effect, PolicySet, Record, Slice};
+use countersign_ledger::{DecisionEntry, Entries, Entry, RawBundle, ReadError, SHOWN_AGAIN, ShownPair, TILE};
+use countersign_model::{Action, ShownId, Timestamp};
+use countersign_policy::{Difference, Effect, PolicySet, Record, Slice};
 use parking_lot::{Mutex, RwLock};
 
-use crate::read::{Recorded, shown};
-use crate::report::{Changed, Covered, Gathered, Report, place};
+use crate::read::{Outline, Question, Recorded, shown};
+use crate::report::{Changed, Covered, Gathered, Report};
 
 /// What to replay, and how.
 #[derive(Clone, Debug)]
@@ -79,6 +80,8 @@ impl Stretch {
 struct Work<'a, L> {
     log: &'a L,
     policies: &'a PolicySet,
+    /// The set before the change, by its hash, and what is different.
+    change: Option<(&'a str, Difference<'a>)>,
     span: &'a Span,
     /// As an entry writes it.
     since: String,
@@ -86,24 +89,44 @@ struct Work<'a, L> {
     from: u64,
     start: u64,
     end: u64,
-    known: RwLock<HashMap<ShownId, Arc<Record>>>,
+    known: RwLock<Known>,
     together: Barrier,
     stopped: AtomicBool,
     failure: Mutex<Option<ReplayError>>,
 }
+
+type Known = HashMap<ShownId, Arc<Record>>;
+
+/// Whether the change may matter to somebody's action at a resource, once it was asked.
+type Touches = HashMap<(ShownId, ShownId, Action), bool>;
 
 /// One decision of a stretch.
 struct Asked<'a> {
     index: u64,
     at: &'a str,
     content: &'a [u8],
-    recorded: Recorded<'a>,
+    recorded: Recorded<'a, Question>,
+}
+
+/// What a decision was shown, where one of these knows it.
+fn slice<'k>(shown: Option<ShownPair>, known: &[&'k Known]) -> Option<Slice<'k>> {
+    let shown = shown?;
+    let find = |id| known.iter().find_map(|known| known.get(id));
+    Some(Slice { subject: find(&shown.subject)?, resource: find(&shown.resource)? })
+}
+
+fn instant(index: u64, at: &str) -> Result<Timestamp, ReplayError> {
+    Timestamp::from_str(at).map_err(|error| ReplayError::Entry { index, cause: format!("{error}") })
 }
 
 /// Decides every decision of the span again by `policies`. `progress` may stop it.
+///
+/// `before` is the set that they are a change of, with the same symbols, where it is at hand. Of decisions by that set, those
+/// that the change [cannot touch](Difference::may_matter) come out as they did, and are not made again.
 pub fn replay<L: Entries + Send + Sync>(
     log: &L,
     policies: &PolicySet,
+    before: Option<&PolicySet>,
     span: &Span,
     mut progress: impl FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Report, ReplayError> {
@@ -112,6 +135,7 @@ pub fn replay<L: Entries + Send + Sync>(
     let work = Work {
         log,
         policies,
+        change: before.and_then(|before| Some((before.hash(), policies.difference(before)?))),
         span,
         since: span.since.map(|since| since.to_string()).unwrap_or_default(),
         from,
@@ -168,15 +192,16 @@ impl<L: Entries + Send + Sync> Work<'_, L> {
     /// Every thread goes through every round, whatever has happened: the others wait for it.
     fn run(&self, worker: u64, threads: u64, tell: &Sender<Progress>) -> Gathered {
         let mut gathered = Gathered::default();
+        let mut touches = Touches::new();
         let first = self.from / TILE;
         let rounds = (self.end.div_ceil(TILE) - first).div_ceil(STRETCH * threads);
         for round in 0..rounds {
             let from = first + (round * threads + worker) * STRETCH;
-            let bundles = self.settled(self.fetch(from));
-            let asked = self.settled(self.read(&bundles));
-            self.together.wait();
             let before = (gathered.covered.decisions, gathered.changed);
-            self.settled(self.decide(&asked, &mut gathered));
+            let bundles = self.settled(self.fetch(from));
+            let later = self.settled(self.read(&bundles, &mut touches, &mut gathered));
+            self.together.wait();
+            self.settled(self.decide_later(&later, &mut gathered));
             let entry = |bundle: u64| (bundle * TILE).clamp(self.from, self.end);
             let more = Progress {
                 done: entry(from + STRETCH) - entry(from),
@@ -203,10 +228,18 @@ impl<L: Entries + Send + Sync> Work<'_, L> {
         stretch.map(|n| Ok((n * TILE, self.log.bundle(n)?))).collect()
     }
 
-    /// What was shown becomes known to all; the decisions are for later.
-    fn read<'b>(&self, bundles: &'b [(u64, RawBundle)]) -> Result<Vec<Asked<'b>>, ReplayError> {
-        let mut asked = Vec::new();
-        let mut news: HashMap<ShownId, Arc<Record>> = HashMap::new();
+    /// What was shown becomes known to all. Decisions on what is known already are made again at once, while their entry
+    /// is at hand; the others are for later.
+    fn read<'b>(
+        &self,
+        bundles: &'b [(u64, RawBundle)],
+        touches: &mut Touches,
+        gathered: &mut Gathered,
+    ) -> Result<Vec<Asked<'b>>, ReplayError> {
+        let mut later = Vec::new();
+        let mut news = Known::new();
+        let known = self.known.read();
+        let (mut first, mut last) = (None, None);
         let entries = bundles.iter().flat_map(|(first, bundle)| (*first..).zip(bundle.iter()));
         for (index, bytes) in entries.filter(|(index, _)| (self.from..self.end).contains(index)) {
             let unreadable = |cause: &dyn std::fmt::Display| ReplayError::Entry { index, cause: cause.to_string() };
@@ -214,69 +247,103 @@ impl<L: Entries + Send + Sync> Work<'_, L> {
             match peeked.kind {
                 "shown" => {
                     let (id, shown) = shown(&peeked).map_err(|error| unreadable(&error))?;
-                    if !self.known.read().contains_key(&id) {
+                    if !known.contains_key(&id) {
                         news.entry(id).or_insert_with(|| Arc::new(Record::of(self.policies.symbols(), &shown)));
                     }
                 }
                 "decision" if index >= self.start && peeked.at >= self.since.as_str() => {
+                    first = first.or(Some((index, peeked.at)));
+                    last = Some((index, peeked.at));
+                    if self
+                        .untouched(peeked.content, &[&news, &*known], touches, gathered)
+                        .map_err(|error| unreadable(&error))?
+                    {
+                        continue;
+                    }
                     let recorded = Recorded::read(peeked.content).map_err(|error| unreadable(&error))?;
-                    asked.push(Asked { index, at: peeked.at, content: peeked.content, recorded });
+                    let asked = Asked { index, at: peeked.at, content: peeked.content, recorded };
+                    match slice(asked.recorded.shown, &[&news, &*known]) {
+                        Some(slice) => self.decide(&asked, &slice, gathered)?,
+                        None => later.push(asked),
+                    }
                 }
                 _ => {}
             }
         }
+        // They are nearly in order: the first and the last tell the span but for some milliseconds.
+        for (index, at) in first.into_iter().chain(last) {
+            let at = instant(index, at)?;
+            gathered.covered.first = Some(gathered.covered.first.map_or(at, |it| it.min(at)));
+            gathered.covered.last = gathered.covered.last.max(Some(at));
+        }
+        drop(known);
         self.known.write().extend(news);
-        Ok(asked)
+        Ok(later)
     }
 
-    fn decide(&self, asked: &[Asked<'_>], gathered: &mut Gathered) -> Result<(), ReplayError> {
-        let known = self.known.read();
-        let instant = |asked: &Asked<'_>| -> Result<Timestamp, ReplayError> {
-            let unreadable = |error| ReplayError::Entry { index: asked.index, cause: format!("{error}") };
-            Timestamp::from_str(asked.at).map_err(unreadable)
+    /// Whether this decision is none of the change's business; then it is counted.
+    fn untouched(
+        &self,
+        content: &[u8],
+        known: &[&Known],
+        touches: &mut Touches,
+        gathered: &mut Gathered,
+    ) -> Result<bool, serde_json::Error> {
+        let Some((before, difference)) = &self.change else { return Ok(false) };
+        let recorded = Recorded::<Outline>::read(content)?;
+        let (Some(shown), false) = (recorded.shown, recorded.before_policies() || *recorded.policy_set != **before)
+        else {
+            return Ok(false);
         };
-        // They are nearly in order: the first and the last tell the span but for some milliseconds.
-        if let (Some(first), Some(last)) = (asked.first(), asked.last()) {
-            let (first, last) = (instant(first)?, instant(last)?);
-            gathered.covered.first = Some(gathered.covered.first.map_or(first, |it| it.min(first)));
-            gathered.covered.last = gathered.covered.last.max(Some(last));
+        let action = recorded.question.action;
+        let touched = match touches.entry((shown.subject, shown.resource, action)) {
+            Occupied(touched) => *touched.get(),
+            Vacant(unasked) => match slice(Some(shown), known) {
+                Some(slice) => *unasked.insert(difference.may_matter(&slice, action)),
+                None => true,
+            },
+        };
+        if !touched {
+            gathered.count(&recorded);
+            gathered.unchanged(recorded.effect());
         }
-        for asked in asked {
-            let recorded = &asked.recorded;
-            gathered.covered.decisions += 1;
-            match gathered.under.get_mut(&*recorded.policy_set) {
-                Some(count) => *count += 1,
-                None => {
-                    gathered.under.insert(recorded.policy_set.clone().into_owned(), 1);
-                }
-            }
-            if recorded.before_policies() {
-                gathered.covered.before_policies += 1;
+        Ok(!touched)
+    }
+
+    /// What rests on something that another thread has read, or on nothing that was shown.
+    fn decide_later(&self, later: &[Asked<'_>], gathered: &mut Gathered) -> Result<(), ReplayError> {
+        let known = self.known.read();
+        for asked in later {
+            if let Some(slice) = slice(asked.recorded.shown, &[&*known]) {
+                self.decide(asked, &slice, gathered)?;
                 continue;
             }
-            let shown = recorded.shown.and_then(|pair| Some((known.get(&pair.subject)?, known.get(&pair.resource)?)));
-            let Some((subject, resource)) = shown else {
+            gathered.count(&asked.recorded);
+            if !asked.recorded.before_policies() {
                 gathered.covered.unknown += 1;
-                continue;
-            };
-            gathered.covered.replayed += 1;
-            let slice = Slice { subject, resource };
-            let question = &recorded.question;
-            let is = self.policies.effect(&slice, question.action, question.session, &question.circumstances);
-            let was = recorded.effect();
-            if is == was {
-                if let Some(count) = gathered.unchanged.get_mut(place(is)) {
-                    *count += 1;
-                }
-                continue;
             }
-            self.change(asked, &slice, was, instant(asked)?, gathered)?;
         }
         Ok(())
     }
 
+    fn decide(&self, asked: &Asked<'_>, slice: &Slice<'_>, gathered: &mut Gathered) -> Result<(), ReplayError> {
+        let recorded = &asked.recorded;
+        gathered.count(recorded);
+        if recorded.before_policies() {
+            return Ok(());
+        }
+        let question = &recorded.question;
+        let is = self.policies.effect(slice, question.action, question.session, &question.circumstances);
+        let was = recorded.effect();
+        if is == was {
+            gathered.unchanged(is);
+            return Ok(());
+        }
+        self.changed(asked, slice, was, instant(asked.index, asked.at)?, gathered)
+    }
+
     /// One that comes out otherwise is read as a whole, and decided again with its reasons.
-    fn change(
+    fn changed(
         &self,
         asked: &Asked<'_>,
         slice: &Slice<'_>,

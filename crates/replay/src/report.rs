@@ -7,6 +7,8 @@ use countersign_model::{DecisionId, PolicyRole, Reasons, Timestamp};
 use countersign_policy::Effect;
 use serde::{Deserialize, Serialize};
 
+use crate::read::Recorded;
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// SHA-256 of the proposed set, in hex.
@@ -151,7 +153,7 @@ impl Changed<'_> {
 pub(crate) struct Gathered {
     pub(crate) covered: Covered,
     pub(crate) under: HashMap<String, u64>,
-    pub(crate) unchanged: [u64; 3],
+    unchanged: [u64; 3],
     changes: [GatheredChanges; 3],
     pub(crate) changed: u64,
 }
@@ -232,7 +234,26 @@ fn parts<K>(of: HashMap<K, GatheredTally>, name: impl Fn(K) -> (String, Option<H
 }
 
 impl Gathered {
+    pub(crate) fn count<'a, Q: Deserialize<'a>>(&mut self, recorded: &Recorded<'a, Q>) {
+        self.covered.decisions += 1;
+        self.covered.before_policies += u64::from(recorded.before_policies());
+        match self.under.get_mut(&*recorded.policy_set) {
+            Some(count) => *count += 1,
+            None => {
+                self.under.insert(recorded.policy_set.clone().into_owned(), 1);
+            }
+        }
+    }
+
+    pub(crate) fn unchanged(&mut self, effect: Effect) {
+        self.covered.replayed += 1;
+        if let Some(count) = self.unchanged.get_mut(place(effect)) {
+            *count += 1;
+        }
+    }
+
     pub(crate) fn change(&mut self, change: Changed<'_>, examples: usize) {
+        self.covered.replayed += 1;
         self.changed += 1;
         let policies = change.policies();
         let Changed { index, at, id, subject, resource, session, was, is } = change;

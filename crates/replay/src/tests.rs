@@ -58,8 +58,12 @@ impl Log {
 }
 
 pub(crate) fn policies(text: &str) -> PolicySet {
+    with_symbols(text, &Arc::default())
+}
+
+fn with_symbols(text: &str, symbols: &Arc<Symbols>) -> PolicySet {
     let file = SourceFile { path: "test.cedar".into(), text: text.to_owned() };
-    PolicySet::load(vec![file], &Arc::new(Symbols::default())).unwrap_or_else(|problems| panic!("{problems}"))
+    PolicySet::load(vec![file], symbols).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 fn staff() -> Vec<GroupId> {
@@ -155,8 +159,14 @@ fn span() -> Span {
     Span { since: None, newest: None, examples: 1, threads: 2 }
 }
 
+/// The same, whether what the change cannot touch is decided again or not.
 fn run(log: &Log, text: &str, span: &Span) -> Report {
-    replay(log, &policies(text), span, |_| ControlFlow::Continue(())).unwrap()
+    let symbols = Arc::default();
+    let (before, after) = (with_symbols(BEFORE, &symbols), with_symbols(text, &symbols));
+    let by = |before| replay(log, &after, before, span, |_| ControlFlow::Continue(())).unwrap();
+    let all = by(None);
+    assert_eq!(by(Some(&before)), all);
+    all
 }
 
 #[test]
@@ -239,12 +249,12 @@ fn a_span_begins_where_it_says_with_the_facts_from_before() {
 
 #[test]
 fn it_stops_when_it_is_told_to_and_at_what_is_no_entry() {
-    let stopped = replay(&log(), &policies(AFTER), &span(), |_| ControlFlow::Break(()));
+    let stopped = replay(&log(), &policies(AFTER), None, &span(), |_| ControlFlow::Break(()));
     assert!(matches!(stopped, Err(ReplayError::Interrupted)));
     for text in ["", "{}", r#"{"v":1,"at":"2027-01-15T08:00:00.000Z","body":{"decision":{}}}"#] {
         let mut log = log();
         log.entries.push(text.as_bytes().into());
-        let failed = replay(&log, &policies(AFTER), &span(), |_| ControlFlow::Continue(()));
+        let failed = replay(&log, &policies(AFTER), None, &span(), |_| ControlFlow::Continue(()));
         assert!(matches!(failed, Err(ReplayError::Entry { index: 12, .. })), "{text}");
     }
 }

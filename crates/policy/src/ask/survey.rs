@@ -220,7 +220,7 @@ impl Case<'_> {
     fn allowed(&self, circumstances: &Circumstances) -> bool {
         let view = self.view(circumstances);
         let told = self.formula.and_then(|formula| formula.allows(&view).ok());
-        told.unwrap_or_else(|| self.set.engine().outcome(&view, self.action).verdict() == Verdict::Allow)
+        told.unwrap_or_else(|| self.set.engine().verdict(&view, self.action) == Verdict::Allow)
     }
 
     fn permitted(&self, circumstances: &Circumstances) -> bool {

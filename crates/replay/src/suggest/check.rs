@@ -47,7 +47,7 @@ pub(super) fn check<L: Entries + Send + Sync>(
     mut progress: impl FnMut(Step, &Progress) -> ControlFlow<()>,
 ) -> Result<Check, ReplayError> {
     let span = Span { since: terms.since, newest: None, examples: EXAMPLES, threads: terms.threads };
-    let replay = replay(log, proposed, &span, |so_far| progress(Step::Replaying, so_far))?;
+    let replay = replay(log, proposed, None, &span, |so_far| progress(Step::Replaying, so_far))?;
     let gone = replay.newly_denied.were.allowed + replay.newly_challenged.were.allowed;
     let mut lost = gone.saturating_sub(uses.counted.refused_now);
     let mut enforced = [0_u64; 3];

@@ -165,7 +165,7 @@ fn run(
     progress: bool,
 ) -> anyhow::Result<Report> {
     let log = Reader::open(log, key)?;
-    let report = countersign_replay::replay(&log, set, span, |so_far| {
+    let report = countersign_replay::replay(&log, set, None, span, |so_far| {
         if progress {
             eprint_progress(so_far.done, format_args!("{} entries, {} changed", so_far.total, so_far.changed));
         }
