@@ -195,19 +195,11 @@ impl Administrator {
         }
     }
 
-    /// Whoever could speak through `subject`: who answers for it, for whom it acts, who answers for its keys, and on.
+    /// The persons who could speak through `subject`, itself not among them.
     fn people_behind(&self, subject: &SubjectId) -> BTreeSet<SubjectId> {
-        let (mut seen, mut next) = (BTreeSet::new(), vec![subject.clone()]);
-        while let Some(one) = next.pop() {
-            if !seen.insert(one.clone()) {
-                continue;
-            }
-            next.extend(self.subject(&one).into_iter().flat_map(|it| [it.owner, it.acts_for]).flatten());
-            next.extend(self.keys(Some(&one)).into_iter().filter(|key| key.subject == one).map(|key| key.owner));
-        }
-        seen.remove(subject);
-        seen.retain(|one| one.kind() == SubjectKind::Human);
-        seen
+        let mut people = self.everybody_behind(subject);
+        people.retain(|one| one != subject && one.kind() == SubjectKind::Human);
+        people
     }
 
     /// INVARIANT: nobody agrees to an exception of their own, under whatever name they asked or agree. Who speaks through a

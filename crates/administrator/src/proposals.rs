@@ -105,7 +105,7 @@ impl Administrator {
             return Err(ActError::Refused(format!("{MOST} proposals wait already: decide on those first")));
         }
         let (at, id) = (self.now(), format!("{:016x}", rand::random::<u64>()));
-        let (by, people) = (actor.subject.clone(), self.people_behind(&actor.subject));
+        let (by, people) = (actor.subject.clone(), self.everybody_behind(&actor.subject));
         let proposal = Proposal { id, by, people, at, expires: at.plus(LIFETIME), base, hash, note, files };
         let detail = format!("{} over {}: {}", proposal.id, proposal.base, proposal.note);
         self.record_act(actor, "policy.propose", &proposal.hash, detail).await?;
@@ -170,22 +170,23 @@ impl Administrator {
             SubjectKind::Service if built_in::is_subject(approver) => return Err(ApproveError::MayBeSame(by.clone())),
             _ => return Err(ApproveError::NoPerson(approver.clone())),
         }
-        let mut first = self.people_behind(by);
+        let mut first = self.everybody_behind(by);
         first.extend(proposal.people.iter().cloned());
-        let same = !first.is_disjoint(&self.people_behind(approver));
+        let same = !first.is_disjoint(&self.everybody_behind(approver));
         if same { Err(ApproveError::SamePerson(by.clone())) } else { Ok(()) }
     }
 
-    /// The subject itself, and everybody who answers for it, over any number of steps; ends in a circle too.
-    fn people_behind(&self, subject: &SubjectId) -> BTreeSet<SubjectId> {
-        let mut people = BTreeSet::new();
-        let mut next = vec![subject.clone()];
-        while let Some(id) = next.pop() {
-            if people.insert(id.clone()) {
-                next.extend(self.subject(&id).into_iter().flat_map(|it| [it.owner, it.acts_for]).flatten());
+    /// The subject itself and whoever could speak through it: who answers for it, for whom it acts, who answers for its
+    /// keys, and on; ends in a circle too.
+    pub(crate) fn everybody_behind(&self, subject: &SubjectId) -> BTreeSet<SubjectId> {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![subject.clone()]);
+        while let Some(one) = next.pop() {
+            if seen.insert(one.clone()) {
+                next.extend(self.subject(&one).into_iter().flat_map(|it| [it.owner, it.acts_for]).flatten());
+                next.extend(self.keys(Some(&one)).into_iter().filter(|key| key.subject == one).map(|key| key.owner));
             }
         }
-        people
+        seen
     }
 }
 

@@ -201,9 +201,10 @@ impl<'s> Asking<'s> {
             Ok(compiler) => compiler,
             Err(error) => return Answer::Unknown(error.to_string()),
         };
-        let answer = match example {
-            true => at_once(found(&mut compiler)).map(|it| it.map(|found| found.map(|it| Some(Box::new(it))))),
-            false => at_once(never(&mut compiler)).map(|it| it.map(|never| (!never).then_some(None))),
+        let answer = if example {
+            at_once(async { Ok(found(&mut compiler).await?.map(|found| Some(Box::new(found)))) })
+        } else {
+            at_once(async { Ok((!never(&mut compiler).await?).then_some(None)) })
         };
         let session = compiler.solver();
         sources.add(Sources { asked: session.asked, remembered: session.remembered });

@@ -337,7 +337,7 @@ fn an_exception_outlives_whom_it_was_for(store: &dyn Store) {
     };
     let put = |exception: &Exception| store.commit(&[Change::PutException(Box::new(exception.clone()))]).unwrap();
     put(&requested);
-    assert_eq!(store.exceptions().unwrap(), [requested.clone()]);
+    assert_eq!(store.exceptions().unwrap(), std::slice::from_ref(&requested));
     let other = Exception { id: ExceptionId::new("e0").unwrap(), ..requested.clone() };
     let by = human("other");
     let ended = Exception {

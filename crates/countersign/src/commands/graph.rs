@@ -341,7 +341,8 @@ pub(super) async fn what_if(
     }
     let WhatIf { before, after, changed, nodes } = &what_if;
     let mut table = Table::new("figures", &["", "before", "after"]);
-    let figures: [(&str, fn(&Figures) -> u64); 4] = [
+    type Told = fn(&Figures) -> u64;
+    let figures: [(&str, Told); 4] = [
         ("identities that reach tier zero", |figures| figures.reach_tier_zero),
         ("reached by half of them at most", |figures| figures.radius.median),
         ("reached by 95 of 100 at most", |figures| figures.radius.p95),

@@ -195,7 +195,9 @@ fn recorded(verified: &Verified, key: &VerifierKey, notes: &mut Vec<String>) -> 
         }
         Ok(format!(
             "entry {} of the ledger {} names it, at {}",
-            proven.index, proven.checkpoint.origin(), proven.entry.at
+            proven.index,
+            proven.checkpoint.origin(),
+            proven.entry.at
         ))
     };
     let mut wrong = Vec::new();

@@ -63,7 +63,7 @@ async fn an_owner_drops_an_export_and_reads_what_is_wrong() {
     owner.go(&house.control("/console/estate?search=ann")).await;
     owner.see("ANN@CORP.EXAMPLE").await;
     owner.picture("estate").await;
-    owner.was_quiet(house.domain).await;
+    owner.quiet(house.domain, &owner.events().await).await;
 
     // By the field for files, only to see what would change; then a file that breaks off.
     let whole = house.file("users.json", USERS);

@@ -62,7 +62,7 @@ impl Directory {
         fs::write(path("people.ldif"), PEOPLE).unwrap();
         let added =
             Command::new("slapadd").arg("-f").arg(path("slapd.conf")).arg("-l").arg(path("people.ldif")).output();
-        let added = added.expect("slapd is not installed: cargo xtask setup");
+        let added = added.unwrap_or_else(|error| panic!("slapd: {error}; install it, or cargo xtask setup"));
         assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let address = format!("ldap://127.0.0.1:{port}");

@@ -25,6 +25,7 @@ mod prover;
 mod proxies;
 mod reload;
 mod replaying;
+mod reporting;
 mod reviewing;
 mod running;
 mod sign_in;

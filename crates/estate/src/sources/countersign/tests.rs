@@ -1,3 +1,6 @@
+//! The inventory of Countersign itself as a source.
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
+
 use std::ops::ControlFlow;
 
 use countersign_model::{Entitled, GroupId, ResourceId, ResourceKind, Source, SubjectId, Tier, Upstream};
@@ -108,7 +111,7 @@ fn a_person_classifies_and_configuration_was_made_by_persons() {
     let mut saved = Vec::new();
     inventory.save(&mut saved).unwrap();
     let again = Inventory::load(&saved[..]).unwrap();
-    assert_eq!(again.classifications(), [said.clone()]);
+    assert_eq!(again.classifications(), std::slice::from_ref(&said));
     assert_eq!(again.segment(again.node(&key("resource:payroll")).unwrap()), Some("finance"));
     let graph = again.project().unwrap().graph;
     assert_eq!(graph.node(graph.find(&key("resource:payroll")).unwrap()).unwrap().tier, Some(Tier::High));
