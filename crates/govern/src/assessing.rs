@@ -117,7 +117,19 @@ impl Estate {
 
     /// Has the estate assessed as it is now. One that is under way is of an older estate: it stops.
     pub fn assess(&self) {
+        self.assess_after(|| ());
+    }
+
+    /// The same once `change` is made. Nobody sees the change and not that it is being assessed.
+    pub(crate) fn assess_after(&self, change: impl FnOnce()) {
         let mut state = self.0.assessing.state.lock();
+        change();
+        self.begin(&mut state);
+        drop(state);
+        self.changed();
+    }
+
+    fn begin(&self, state: &mut State) {
         if let Some(progress) = &state.under_way {
             progress.stop();
             state.again = true;
@@ -132,8 +144,6 @@ impl Estate {
             Ok(_) => state.under_way = Some(progress),
             Err(error) => state.failed = Some(error.to_string()),
         }
-        drop(state);
-        self.changed();
     }
 
     /// Asks the newest assessment.
@@ -174,11 +184,10 @@ impl Estate {
                 state.failed = why;
             }
         }
-        let again = std::mem::take(&mut state.again);
-        drop(state);
-        if again {
-            self.assess();
+        if std::mem::take(&mut state.again) {
+            self.begin(&mut state);
         }
+        drop(state);
         self.changed();
     }
 }

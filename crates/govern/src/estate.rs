@@ -176,9 +176,7 @@ impl Estate {
 
     /// Puts the next inventory into place, and has it assessed.
     pub(crate) fn hold(&self, next: Held) {
-        *self.0.kept.write() = Kept::Ready(Arc::new(next));
-        self.changed();
-        self.assess();
+        self.assess_after(|| *self.0.kept.write() = Kept::Ready(Arc::new(next)));
     }
 
     pub(crate) fn changed(&self) {

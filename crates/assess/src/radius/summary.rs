@@ -29,7 +29,7 @@ impl RadiusSummary {
         let tier_zero = named.tier_zero();
         let members = named.members_of(&tier_zero);
         let starts: Vec<NodeId> = identities.iter().copied().filter(|id| members.binary_search(id).is_err()).collect();
-        let Figures { reach_tier_zero, radius } = figures(&reach, &identities);
+        let Figures { reach_tier_zero, radius } = figures(graph, &reach, &identities);
         let chokes = routes.choke_points(&starts, &tier_zero);
         Ok(Self {
             nodes: graph.node_count() as u64,

@@ -1,6 +1,6 @@
 //! What would be different without something, in the figures of the summary and for the nodes that it changes most for.
 
-use countersign_graph::{Change, Memory, NodeId, Reach, Routes, Stopped, Watch};
+use countersign_graph::{Change, Graph, Memory, NodeId, Reach, Routes, Stopped, Watch};
 use serde::{Deserialize, Serialize};
 
 use super::Spread;
@@ -65,20 +65,22 @@ impl Named<'_> {
             })
         });
         Ok(WhatIf {
-            before: figures(&difference.before, &identities),
-            after: figures(&difference.after, &identities),
+            before: figures(self.graph(), &difference.before, &identities),
+            after: figures(self.graph(), &difference.after, &identities),
             changed: changed.len() as u64,
             nodes: nodes.collect(),
         })
     }
 }
 
-pub(crate) fn figures(reach: &Reach, identities: &[NodeId]) -> Figures {
+pub(crate) fn figures(graph: &Graph, reach: &Reach, identities: &[NodeId]) -> Figures {
     let mut all: Vec<u64> = Vec::with_capacity(identities.len());
     let mut reach_tier_zero = 0;
-    for counts in identities.iter().map(|node| reach.of(*node)) {
+    for (id, counts) in identities.iter().map(|id| (*id, reach.of(*id))) {
+        // Nobody counts itself, and who is of tier zero need not get anywhere to be there.
+        let is_there = graph.node(id).is_some_and(|node| node.tier_zero);
         all.push(counts.map_or(0, |counts| counts.all()));
-        reach_tier_zero += u64::from(counts.is_some_and(|counts| counts.tier_zero() > 0));
+        reach_tier_zero += u64::from(counts.is_some_and(|counts| is_there || counts.tier_zero() > 0));
     }
     Figures { reach_tier_zero, radius: Spread::new("all", &mut all) }
 }

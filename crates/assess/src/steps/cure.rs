@@ -86,7 +86,8 @@ impl<'c> Cures<'c> {
         for step in greatest.into_iter().take(SPREADS) {
             let (Some(change), Some(radius)) = (self.tried.get(step.indicator), step.radius.as_mut()) else { continue };
             let reach = self.routes.changed(change).blast_radius(Memory::default(), watch)?;
-            radius.spread = Some((self.summary.radius.clone(), figures(&reach, &identities).radius));
+            radius.spread =
+                Some((self.summary.radius.clone(), figures(self.named.graph(), &reach, &identities).radius));
         }
         Ok(())
     }

@@ -50,6 +50,7 @@ pub enum Exception {
     #[command(after_help = "Example:\n  countersign exception end ID --why \"the laptop is back\"")]
     End {
         id: ExceptionId,
+        /// Why it ends.
         #[arg(long)]
         why: String,
     },
@@ -63,12 +64,16 @@ pub struct ExceptionRequest {
     /// A policy that is @relaxable.
     #[arg(long, required = true, value_name = "POLICY")]
     pub relaxes: Vec<PolicyId>,
+    /// For whom it is, such as human:alice@example.org.
     #[arg(long = "subject", value_name = "SUBJECT", required_unless_present = "groups")]
     pub subjects: Vec<SubjectId>,
+    /// For everybody in this group.
     #[arg(long = "group", value_name = "GROUP")]
     pub groups: Vec<GroupId>,
+    /// At which resource.
     #[arg(long = "resource", value_name = "RESOURCE", required_unless_present = "segments")]
     pub resources: Vec<ResourceId>,
+    /// At every resource in this segment.
     #[arg(long = "segment", value_name = "SEGMENT")]
     pub segments: Vec<SegmentId>,
     /// What they may do.
@@ -77,6 +82,7 @@ pub struct ExceptionRequest {
     /// The human who answers for it. It ends when they leave.
     #[arg(long)]
     pub owner: SubjectId,
+    /// Why the policy cannot be kept yet.
     #[arg(long)]
     pub reason: String,
     /// What stands in the place of what is relaxed.

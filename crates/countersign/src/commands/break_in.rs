@@ -17,10 +17,10 @@ use crate::terminal::{Terminal, Tone};
 use crate::up;
 
 pub(super) async fn break_in(global: &Global, options: &BreakIn, terminal: &Terminal) -> anyhow::Result<()> {
-    let directory = DataDirectory::existing(&data_directory(global, terminal)?)?;
     if options.subject.kind() != SubjectKind::Human {
         return Err(super::Misused("an owner is a human: write human:NAME".to_owned()).into());
     }
+    let directory = DataDirectory::existing(&data_directory(global, terminal)?)?;
     let link = match directory.lock() {
         // Nobody else has it: the store and the ledger are ours.
         Ok(_lock) => {

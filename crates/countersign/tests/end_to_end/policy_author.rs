@@ -154,7 +154,7 @@ expect = \"deny\"
 by = [\"no-such-policy\"]
 ";
     std::fs::write(&own, five).unwrap();
-    assert!(test(&[text(&own)], 1).contains("names the policy no-such-policy, and there is none"));
+    assert!(test(&[text(&own)], 2).contains("names the policy no-such-policy, and there is none"));
     std::fs::write(&own, five.replace("by = [\"no-such-policy\"]\n", "authentication = \"passkey\"\n")).unwrap();
     assert!(test(&[text(&own), "--require-coverage", "50"], 1).contains("and 50 % are required"));
     let uncovered = says(&["policy", "test", "--policies", shown, text(&own), "--coverage"], 0);

@@ -145,7 +145,7 @@ async fn observe_mode_lets_through(house: &House) {
         body.insert("observe_until".to_owned(), serde_json::json!(until));
         operator.put("/api/v1/resources/app", &resource).await.unwrap();
     };
-    let stranger = "GET /a HTTP/1.1\r\nHost: app.localhost\r\nCountersign-Subject: human:alice\r\n";
+    let stranger = "GET /a HTTP/1.1\r\nHost: app.localhost\r\n";
     assert_eq!(house.edge.ask(stranger).await.status, 401, "{kind:?}");
     house.upstream.forget();
     observe(Some(house.test.clock.now().plus(Duration::from_secs(3600)))).await;

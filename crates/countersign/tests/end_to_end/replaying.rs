@@ -51,6 +51,7 @@ async fn a_change_is_replayed_on_the_server_from_its_ledger_and_from_a_copy() {
     copy(&current, &proposed);
     std::fs::write(proposed.join("closed.cedar"), CLOSED).unwrap();
     let proposed = text(&proposed);
+    succeeds(&["policy", "matrix", "--policies", proposed, "--write"]);
     let mut alice = program.person("human:alice").await;
     assert!(alice.open(&program.url("standard", "/")).await.unwrap().status().is_success());
     let socket = alice.web_socket(&program.url("standard", "/socket")).await.unwrap().unwrap();

@@ -51,7 +51,7 @@ fn a_report_is_made_compared_and_verified() {
     fails(&["report", "verify", text(&path("evidence.json")), text(&other)], 1);
     // No ledger recorded it, and that was asked for.
     let key = path("ledger.vkey");
-    fs::write(&key, "example.org+96de4f0d+AXvyb2h1jRIGYJNjZbdqFUtbjdvlmqh9aY/7d/9zoxAH\n").unwrap();
+    fs::write(&key, "example.org+cb63776a+AXvyb2h1jRIGYJNjZbdqFUtbjdvlmqh9aY/7d/9zoxAH\n").unwrap();
     fails(&["report", "verify", text(&path("evidence.json")), "--key-file", text(&key)], 1);
     // Better than it was.
     let forged = String::from_utf8(pack).unwrap().replace("\"found\":1", "\"found\":0");

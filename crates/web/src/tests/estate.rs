@@ -66,7 +66,8 @@ async fn files_come_in_and_answers_go_out() {
     assert_eq!((&nodes["total"], &nodes["items"][0]["systems"][0]), (&json!(1), &json!("sharphound")));
     let page = get(&format!("estate/node?key={ANN}")).await.json();
     assert_eq!(page["radius"]["tier-zero-reached"], 1);
-    assert_eq!(page["outgoing"]["items"][0]["relation"], "full-control");
+    let outgoing = page["outgoing"]["items"].as_array().unwrap();
+    assert!(outgoing.iter().any(|edge| edge["relation"] == "full-control"), "{outgoing:?}");
     assert!(page["findings"].as_array().unwrap().iter().all(|one| one["evidence"][0]["sha256"].is_string()));
     assert_eq!(get("estate/node?key=nobody").await.status, StatusCode::NOT_FOUND);
     let health = get("estate/health").await.json();

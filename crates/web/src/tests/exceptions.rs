@@ -90,7 +90,10 @@ async fn the_api_says_the_same() {
     let listed = stage.get("api", Some(&alice), "/api/v1/exceptions?standing=in-force&limit=1").await.json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
     assert_eq!((&listed["figures"]["in_force"], &listed["figures"]["relaxable"]), (&json!(1), &json!(3)));
-    assert_eq!(listed["items"][0], stage.get("api", Some(&alice), &url).await.json());
+    let mut both = [listed["items"][0].clone(), stage.get("api", Some(&alice), &url).await.json()];
+    // That nobody has asked is so whenever one looks.
+    both.iter_mut().for_each(|one| one["probed"]["at"] = json!(null));
+    assert_eq!(both[0], both[1]);
     let review = json!({ "expires": stage.administrator.now().plus(Duration::from_secs(7200)), "note": "soon over" });
     let reviewed = stage.json("api", Some(&bob), Method::POST, &format!("{url}/review"), review).await.json();
     assert_eq!(reviewed["history"].as_array().unwrap().len(), 2, "{reviewed}");
