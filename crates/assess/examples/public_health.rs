@@ -1,5 +1,5 @@
 //! Holds the health check against public directories that are not part of this repository, and against counts of their lines
-//! that share no code with it. `cargo run --release -p countersign-assess --example public_data -- FOLDER`, where the folder
+//! that share no code with it. `cargo run --release -p countersign-assess --example public_health -- FOLDER`, where the folder
 //! has `adsynth/*.jsonl`, unpacked. It stops at the first difference.
 #![expect(
     clippy::expect_used,
