@@ -3,6 +3,7 @@
 //! neither whose they are nor what belongs together; a document of this form does, and each list of it is complete.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use countersign_model::Timestamp;
@@ -128,6 +129,45 @@ pub(crate) struct Row<'r, 'a, 'w> {
     pub(crate) intake: &'r mut Intake<'a, 'w>,
     pub(crate) part: u32,
     pub(crate) place: Place,
+}
+
+/// A realm's own nodes: itself, all of its users, a role that its source names and does not list.
+pub(crate) struct Own {
+    prefix: String,
+    /// By the part that speaks of them.
+    made: HashSet<(u32, u32)>,
+}
+
+impl Own {
+    pub(crate) fn new(prefix: String) -> Self {
+        Self { prefix, made: HashSet::new() }
+    }
+
+    pub(crate) fn key(&self, row: &mut Row<'_, '_, '_>, rest: &str) -> Result<u32, Cause> {
+        let separator = if rest.is_empty() { "" } else { "/" };
+        row.key(&format!("{}{separator}{rest}", self.prefix))
+    }
+
+    pub(crate) fn has(&self, row: &Row<'_, '_, '_>, key: u32) -> bool {
+        self.made.contains(&(row.part, key))
+    }
+
+    /// Makes it the first time that the row's part speaks of it.
+    pub(crate) fn made(
+        &mut self,
+        row: &mut Row<'_, '_, '_>,
+        rest: &str,
+        kind: Kind,
+        name: &str,
+        high_value: bool,
+    ) -> Result<u32, Cause> {
+        let key = self.key(row, rest)?;
+        if self.made.insert((row.part, key)) {
+            let attributes = Attributes { high_value: high_value.then_some(true), ..Attributes::default() };
+            row.node(key, kind, name, attributes)?;
+        }
+        Ok(key)
+    }
 }
 
 impl<'a, 'w> Row<'_, 'a, 'w> {

@@ -3,11 +3,11 @@
 //!
 //! What protects a branch is not read: it can only take away.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
-use super::document::{Document, Row, Several};
+use super::document::{Document, Own, Row, Several};
 use super::hosts::fingerprint;
 use crate::batch::Intake;
 use crate::fault::{Cause, Fault};
@@ -162,9 +162,10 @@ pub(crate) fn read(document: &Document<'_>, intake: &mut Intake<'_, '_>) -> Resu
         }
         Ok(())
     })?;
+    let realm = document.realm().to_ascii_lowercase();
     let mut organization = Organisation {
-        realm: document.realm().to_ascii_lowercase(),
-        made: HashSet::new(),
+        own: Own::new(format!("github:org/{realm}")),
+        realm,
         names: document.has("samlIdentities").then_some(names),
     };
     document.each(intake, "organization", &mut |row, it| organization.organization(row, &it))?;
@@ -205,7 +206,7 @@ fn access(permissions: &BTreeMap<String, String>) -> Option<Relation> {
 
 struct Organisation {
     realm: String,
-    made: HashSet<(u32, u32)>,
+    own: Own,
     /// By login, the name that the organisation's provider gives; `None`: not exported.
     names: Option<HashMap<String, String>>,
 }
@@ -217,33 +218,17 @@ fn user(row: &mut Row<'_, '_, '_>, login: &str) -> Result<u32, Cause> {
 
 impl Organisation {
     fn key(&self, row: &mut Row<'_, '_, '_>, rest: &str) -> Result<u32, Cause> {
-        let separator = if rest.is_empty() { "" } else { "/" };
-        row.key(&format!("github:org/{}{separator}{}", self.realm, rest.to_ascii_lowercase()))
-    }
-
-    fn made(
-        &mut self,
-        row: &mut Row<'_, '_, '_>,
-        rest: &str,
-        kind: Kind,
-        name: &str,
-        high_value: bool,
-    ) -> Result<u32, Cause> {
-        let key = self.key(row, rest)?;
-        if self.made.insert((row.part, key)) {
-            let attributes = Attributes { high_value: high_value.then_some(true), ..Attributes::default() };
-            row.node(key, kind, name, attributes)?;
-        }
-        Ok(key)
+        self.own.key(row, &rest.to_ascii_lowercase())
     }
 
     fn root(&mut self, row: &mut Row<'_, '_, '_>) -> Result<u32, Cause> {
         let name = format!("GitHub organisation {}", self.realm);
-        self.made(row, "", Kind::Scope, &name, true)
+        self.own.made(row, "", Kind::Scope, &name, true)
     }
 
     fn every_repository(&mut self, row: &mut Row<'_, '_, '_>) -> Result<u32, Cause> {
-        let all = self.made(row, "every-repository", Kind::Container, "every repository of the organisation", false)?;
+        let all =
+            self.own.made(row, "every-repository", Kind::Container, "every repository of the organisation", false)?;
         let root = self.root(row)?;
         row.edge(root, Relation::Contains, all);
         Ok(all)
@@ -254,7 +239,7 @@ impl Organisation {
             return Err(Cause::malformed("an organisation that is not that of this document"));
         }
         self.root(row)?;
-        let members = self.made(row, "role/member", Kind::Role, "every member", false)?;
+        let members = self.own.made(row, "role/member", Kind::Role, "every member", false)?;
         let all = self.every_repository(row)?;
         match it.default_repository_permission.as_deref() {
             None | Some("none") => {}
@@ -292,7 +277,7 @@ impl Organisation {
         }
         match it.role.as_deref().map(str::to_ascii_lowercase).as_deref() {
             Some("admin" | "owner") => {
-                let role = self.made(row, "role/owner", Kind::Role, "owner", true)?;
+                let role = self.own.made(row, "role/owner", Kind::Role, "owner", true)?;
                 let root = self.root(row)?;
                 row.edge(role, Relation::Administers, root);
                 row.edge(key, Relation::MemberOf, role);
@@ -300,7 +285,7 @@ impl Organisation {
             Some(_) => {}
             None => row.skip("a member without a role"),
         }
-        let members = self.made(row, "role/member", Kind::Role, "every member", false)?;
+        let members = self.own.made(row, "role/member", Kind::Role, "every member", false)?;
         row.edge(key, Relation::MemberOf, members);
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! Google Workspace as the Admin SDK's Directory API gives it: users with two-step verification and last sign-in, groups with
 //! members, administrator roles and who has them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use countersign_model::Timestamp;
 use serde::Deserialize;
 
-use super::document::{Document, Row, Several};
+use super::document::{Document, Own, Row, Several};
 use crate::batch::Intake;
 use crate::fault::{Cause, Fault};
 use crate::json::lenient::Text;
@@ -99,8 +99,8 @@ struct Assignment {
 
 pub(crate) fn read(document: &Document<'_>, intake: &mut Intake<'_, '_>) -> Result<(), Fault> {
     document.known(intake, &LISTS);
-    let mut customer =
-        Customer { realm: document.realm().to_ascii_lowercase(), made: HashSet::new(), roles: HashMap::new() };
+    let realm = document.realm().to_ascii_lowercase();
+    let mut customer = Customer { own: Own::new(format!("google:{realm}")), realm, roles: HashMap::new() };
     document.each(intake, "users", &mut |row, it| customer.user(row, &it))?;
     document.each(intake, "groups", &mut |row, it| customer.group(row, &it))?;
     document.each(intake, "roles", &mut |row, it| customer.role(row, &it))?;
@@ -109,51 +109,36 @@ pub(crate) fn read(document: &Document<'_>, intake: &mut Intake<'_, '_>) -> Resu
 
 struct Customer {
     realm: String,
-    made: HashSet<(u32, u32)>,
+    own: Own,
     /// By its number, the node of a role.
     roles: HashMap<String, u32>,
 }
 
 impl Customer {
-    fn key(&self, row: &mut Row<'_, '_, '_>, rest: &str) -> Result<u32, Cause> {
-        let separator = if rest.is_empty() { "" } else { "/" };
-        row.key(&format!("google:{}{separator}{rest}", self.realm))
-    }
-
-    fn made(
-        &mut self,
-        row: &mut Row<'_, '_, '_>,
-        rest: &str,
-        kind: Kind,
-        name: &str,
-        high_value: bool,
-    ) -> Result<u32, Cause> {
-        let key = self.key(row, rest)?;
-        if self.made.insert((row.part, key)) {
-            let attributes = Attributes { high_value: high_value.then_some(true), ..Attributes::default() };
-            row.node(key, kind, name, attributes)?;
-        }
-        Ok(key)
-    }
-
     fn root(&mut self, row: &mut Row<'_, '_, '_>) -> Result<u32, Cause> {
         let name = format!("Google Workspace {}", self.realm);
-        self.made(row, "", Kind::Scope, &name, true)
+        self.own.made(row, "", Kind::Scope, &name, true)
     }
 
     fn super_administrator(&mut self, row: &mut Row<'_, '_, '_>) -> Result<u32, Cause> {
-        let own = self.made(row, "role/super-administrator", Kind::Role, "Super Admin", true)?;
+        let own = self.own.made(row, "role/super-administrator", Kind::Role, "Super Admin", true)?;
         let root = self.root(row)?;
         row.edge(own, Relation::Administers, root);
         Ok(own)
     }
 
     fn every_user(&mut self, row: &mut Row<'_, '_, '_>) -> Result<u32, Cause> {
-        self.made(row, "every-user-but-administrators", Kind::Container, "every user who is no administrator", false)
+        self.own.made(
+            row,
+            "every-user-but-administrators",
+            Kind::Container,
+            "every user who is no administrator",
+            false,
+        )
     }
 
     fn user(&mut self, row: &mut Row<'_, '_, '_>, it: &User) -> Result<(), Cause> {
-        let key = self.key(row, &it.id)?;
+        let key = self.own.key(row, &it.id)?;
         let attributes = it.attributes(row)?;
         row.node(key, Kind::Account, &it.primary_email, attributes)?;
         let root = self.root(row)?;
@@ -173,7 +158,7 @@ impl Customer {
     }
 
     fn group(&mut self, row: &mut Row<'_, '_, '_>, it: &Group) -> Result<(), Cause> {
-        let key = self.key(row, &it.id)?;
+        let key = self.own.key(row, &it.id)?;
         let attributes = Attributes { email: row.text(it.email.as_deref())?, ..Attributes::default() };
         let name = it.name.as_deref().or(it.email.as_deref()).unwrap_or(&it.id);
         row.node(key, Kind::Group, name, attributes)?;
@@ -190,7 +175,7 @@ impl Customer {
                     row.skip("a group of everybody in the organisation");
                     continue;
                 }
-                (_, Some(id)) => self.key(&mut row, id)?,
+                (_, Some(id)) => self.own.key(&mut row, id)?,
                 (_, None) => {
                     row.skip("a member without an identifier");
                     continue;
@@ -215,7 +200,7 @@ impl Customer {
             self.super_administrator(row)?
         } else {
             let name = it.role_name.as_deref().unwrap_or(id);
-            self.made(row, &format!("role/{id}"), Kind::Role, name, false)?
+            self.own.made(row, &format!("role/{id}"), Kind::Role, name, false)?
         };
         if self.roles.insert(id.to_owned(), own).is_some() {
             return Err(Cause::malformed("a role that stands twice"));
@@ -238,7 +223,7 @@ impl Customer {
             row.skip("an assignment of a role that the document does not describe");
             return Ok(());
         };
-        let holder = self.key(row, holder)?;
+        let holder = self.own.key(row, holder)?;
         let condition = match (it.scope_type.as_deref(), it.condition.as_deref()) {
             (_, Some(condition)) if !condition.is_empty() => Some(condition.to_owned()),
             (Some("ORG_UNIT"), _) => Some("within one organisational unit".to_owned()),

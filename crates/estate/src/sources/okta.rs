@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use super::document::{Document, Reference, Row, Several};
+use super::document::{Document, Own, Reference, Row, Several};
 use crate::batch::Intake;
 use crate::fault::{Cause, Fault};
 use crate::observation::{Attributes, Factor, Kind, Moment, Place, Relation, SignIn, SignInKind};
@@ -105,9 +105,10 @@ struct App {
 
 pub(crate) fn read(document: &Document<'_>, intake: &mut Intake<'_, '_>) -> Result<(), Fault> {
     document.known(intake, &LISTS);
+    let realm = document.realm().to_ascii_lowercase();
     let mut organisation = Organisation {
-        realm: document.realm().to_ascii_lowercase(),
-        made: HashSet::new(),
+        own: Own::new(format!("okta:{realm}")),
+        realm,
         users: Vec::new(),
         holders: HashSet::new(),
         members: Vec::new(),
@@ -123,8 +124,7 @@ pub(crate) fn read(document: &Document<'_>, intake: &mut Intake<'_, '_>) -> Resu
 
 struct Organisation {
     realm: String,
-    /// Nodes that were made already, by the part that speaks of them.
-    made: HashSet<(u32, u32)>,
+    own: Own,
     users: Vec<(u32, Place)>,
     /// Who holds a role, and groups that do.
     holders: HashSet<u32>,
@@ -133,43 +133,27 @@ struct Organisation {
 }
 
 impl Organisation {
-    fn key(&self, row: &mut Row<'_, '_, '_>, rest: &str) -> Result<u32, Cause> {
-        let separator = if rest.is_empty() { "" } else { "/" };
-        row.key(&format!("okta:{}{separator}{rest}", self.realm))
-    }
-
-    /// One of the organisation's own nodes: itself, all of its applications, users or roles.
-    fn made(
-        &mut self,
-        row: &mut Row<'_, '_, '_>,
-        rest: &str,
-        kind: Kind,
-        name: &str,
-        high_value: bool,
-    ) -> Result<u32, Cause> {
-        let key = self.key(row, rest)?;
-        if self.made.insert((row.part, key)) {
-            let attributes = Attributes { high_value: high_value.then_some(true), ..Attributes::default() };
-            row.node(key, kind, name, attributes)?;
-        }
-        Ok(key)
-    }
-
     fn root(&mut self, row: &mut Row<'_, '_, '_>) -> Result<u32, Cause> {
         let name = format!("Okta organisation {}", self.realm);
-        self.made(row, "", Kind::Scope, &name, true)
+        self.own.made(row, "", Kind::Scope, &name, true)
     }
 
     fn every_user(&mut self, row: &mut Row<'_, '_, '_>) -> Result<u32, Cause> {
-        self.made(row, "every-user-without-role", Kind::Container, "every user without an administrator role", false)
+        self.own.made(
+            row,
+            "every-user-without-role",
+            Kind::Container,
+            "every user without an administrator role",
+            false,
+        )
     }
 
     fn every_app(&mut self, row: &mut Row<'_, '_, '_>) -> Result<u32, Cause> {
-        self.made(row, "every-application", Kind::Container, "every application of the organisation", false)
+        self.own.made(row, "every-application", Kind::Container, "every application of the organisation", false)
     }
 
     fn user(&mut self, row: &mut Row<'_, '_, '_>, it: &User) -> Result<(), Cause> {
-        let key = self.key(row, &it.id)?;
+        let key = self.own.key(row, &it.id)?;
         let attributes = it.attributes(row)?;
         row.node(key, Kind::Account, it.profile.login.as_deref().unwrap_or(&it.id), attributes)?;
         let root = self.root(row)?;
@@ -193,10 +177,10 @@ impl Organisation {
             } else {
                 format!("role/{sort}")
             };
-            let own = self.key(&mut row, &named)?;
-            let new = !self.made.contains(&(row.part, own));
+            let own = self.own.key(&mut row, &named)?;
+            let new = !self.own.has(&row, own);
             let label = role.label.as_deref().unwrap_or(&role.kind);
-            self.made(&mut row, &named, Kind::Role, label, sort == "SUPER_ADMIN")?;
+            self.own.made(&mut row, &named, Kind::Role, label, sort == "SUPER_ADMIN")?;
             row.edge(holder, Relation::MemberOf, own);
             if new {
                 self.power(&mut row, own, &sort)?;
@@ -232,14 +216,14 @@ impl Organisation {
     }
 
     fn group(&mut self, row: &mut Row<'_, '_, '_>, it: &Group) -> Result<(), Cause> {
-        let key = self.key(row, &it.id)?;
+        let key = self.own.key(row, &it.id)?;
         let attributes = Attributes { created: row.instant(it.created.as_deref()), ..Attributes::default() };
         row.node(key, Kind::Group, &it.profile.name, attributes)?;
         let root = self.root(row)?;
         row.edge(root, Relation::Contains, key);
         for (number, Reference(id)) in it.members.0.iter().enumerate() {
             let mut row = row.at("members", number);
-            let member = self.key(&mut row, id)?;
+            let member = self.own.key(&mut row, id)?;
             self.members.push((member, key));
             row.edge(member, Relation::MemberOf, key);
         }
@@ -247,7 +231,7 @@ impl Organisation {
     }
 
     fn app(&mut self, row: &mut Row<'_, '_, '_>, it: &App) -> Result<(), Cause> {
-        let key = self.key(row, &format!("app/{}", it.id))?;
+        let key = self.own.key(row, &format!("app/{}", it.id))?;
         let attributes = Attributes {
             enabled: it.status.as_deref().map(|status| status == "ACTIVE"),
             created: row.instant(it.created.as_deref()),
@@ -262,7 +246,7 @@ impl Organisation {
         for (list, assigned) in [("users", &it.users.0), ("groups", &it.groups.0)] {
             for (number, Reference(id)) in assigned.iter().enumerate() {
                 let mut row = row.at(list, number);
-                let principal = self.key(&mut row, id)?;
+                let principal = self.own.key(&mut row, id)?;
                 row.edge(principal, Relation::Permits, key);
             }
         }
