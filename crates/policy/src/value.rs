@@ -255,17 +255,17 @@ impl<'a> Value<'a> {
     }
 }
 
-/// A set of entities as [`Value::show`] writes it.
+/// A set of entities as [`Value::show`] writes it: in the order of their names, so that the same facts read the same whatever
+/// the order in which the table has learned them.
 pub(crate) fn show_entities(entities: &[Symbol], symbols: &Symbols) -> String {
-    let mut text = "[".to_owned();
-    for (at, entity) in entities.iter().enumerate() {
-        if at > 0 {
-            text.push_str(", ");
-        }
+    let name = |entity: &Symbol| {
+        let mut text = String::new();
         show_entity(&mut text, *entity, symbols);
-    }
-    text.push(']');
-    text
+        text
+    };
+    let mut names: Vec<String> = entities.iter().map(name).collect();
+    names.sort_unstable();
+    format!("[{}]", names.join(", "))
 }
 
 fn show_entity(text: &mut String, entity: Symbol, symbols: &Symbols) {
