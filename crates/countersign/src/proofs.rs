@@ -92,7 +92,8 @@ impl Prover {
                 return None;
             }
         };
-        let options = Options { timeout: SERVER_TIMEOUT, jobs: jobs(), cache: self.cache.clone() };
+        let options =
+            Options { timeout: SERVER_TIMEOUT, jobs: jobs(), together: Options::TOGETHER, cache: self.cache.clone() };
         let report = countersign_prove::prove(set, set.guardrails(), &BTreeMap::new(), &solver, &options, &|_| {});
         for outcome in &report.outcomes {
             let id = &outcome.guardrail.id;

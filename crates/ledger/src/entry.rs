@@ -317,17 +317,6 @@ pub fn shown_id_of(content: &[u8]) -> ShownId {
     ShownId::from_random(u128::from_be_bytes(*half))
 }
 
-/// An encoded entry, taken apart as far as it takes to see what it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Peeked<'a> {
-    /// As it is written. Two of them compare as their instants do.
-    pub at: &'a str,
-    /// The [name](EntryBody::name) of its kind.
-    pub kind: &'a str,
-    /// JSON.
-    pub content: &'a [u8],
-}
-
 impl Entry {
     pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         let line = Written { v: VERSION, at: self.at, body: &self.body };
@@ -355,19 +344,6 @@ impl Entry {
             Ok(again) if again == bytes => Ok(entry),
             _ => Err(DecodeError::NotCanonical),
         }
-    }
-
-    /// Takes an encoded entry apart without decoding it: in its one spelling everything stands at its place. Of what was
-    /// not written here it may make nonsense; [`decode`](Self::decode) makes sure.
-    pub fn peek(bytes: &[u8]) -> Option<Peeked<'_>> {
-        let text = |bytes| std::str::from_utf8(bytes).ok();
-        let quote = |bytes: &[u8]| bytes.iter().position(|&byte| byte == b'"');
-        let rest = bytes.strip_prefix(br#"{"v":1,"at":""#)?;
-        let (at, rest) = rest.split_at_checked(quote(rest)?)?;
-        let rest = rest.strip_prefix(br#"","body":{""#)?;
-        let (kind, rest) = rest.split_at_checked(quote(rest)?)?;
-        let content = rest.strip_prefix(br#"":"#)?.strip_suffix(b"}}")?;
-        Some(Peeked { at: text(at)?, kind: text(kind)?, content })
     }
 
     /// The instant of an encoded entry without decoding the rest: it stands at a fixed place. For searching; what is

@@ -9,6 +9,7 @@ mod entry;
 mod key;
 mod ledger;
 mod path;
+mod peek;
 mod pending;
 mod proof;
 mod publisher;
@@ -23,12 +24,13 @@ mod writer;
 pub use archive::{ArchiveError, Archived};
 pub use disk::{Disk, Lock, LogFile, SystemDisk};
 pub use entry::{
-    ActEntry, Asked, DecisionEntry, DecodeError, EncodeError, Entry, EntryBody, LeaseEndedEntry, MAX_ENTRY, Peeked,
-    Point, PublishedPolicy, SHOWN_AGAIN, ShownPair, shown_id, shown_id_of,
+    ActEntry, Asked, DecisionEntry, DecodeError, EncodeError, Entry, EntryBody, LeaseEndedEntry, MAX_ENTRY, Point,
+    PublishedPolicy, SHOWN_AGAIN, ShownPair, shown_id, shown_id_of,
 };
 pub use key::{KeyError, SignedCheckpoint, SigningKey, VerifierKey};
 pub use ledger::{Ledger, OpenError, Options, Status};
 pub use path::{LogPath, PathError, TILE};
+pub use peek::{Peeked, PeekedDecision};
 pub use pending::{AppendError, Pending, Receipt};
 pub use proof::{ConsistencyProof, InclusionProof, ProofError, Proven};
 pub use reader::{Entries, RawBundle, ReadError, Reader};

@@ -42,11 +42,12 @@ fn more(count: usize) -> Vec<SourceFile> {
                 "permit (principal in Group::\"g{number}\", action in Action::\"write\", resource in Segment::\"s{number}\");"
             ),
             2 => format!(
-                "forbid (principal is Human, action, resource == Resource::\"r{number}\") when {{ context.risk >= {} }};",
+                "forbid (principal is Human, action, resource == Resource::\"r{number}\")
+                 when {{ resource.kind == \"http\" && context.risk >= {} }};",
                 number % 100
             ),
             _ => format!(
-                "forbid (principal is Human, action, resource in Segment::\"s{number}\")
+                "forbid (principal is Human, action, resource in Segment::\"s{number}\") when {{ resource.kind == \"http\" }}
                  unless {{ context has authentication && context.authentication.age <= {number} }};"
             ),
         };
@@ -63,7 +64,7 @@ struct Measured {
 
 fn measure(files: Vec<SourceFile>, solver: &Solver, cache: Option<Cache>, timeout: u64) -> Measured {
     let set = PolicySet::load(files, &Arc::new(Symbols::default())).expect("the policies load");
-    let options = Options { timeout: Duration::from_secs(timeout), jobs: 2, cache };
+    let options = Options { timeout: Duration::from_secs(timeout), jobs: 2, together: Options::TOGETHER, cache };
     let guardrails: Vec<Guardrail> = set.guardrails().to_vec();
     let start = Instant::now();
     let report = prove(&set, &guardrails, &BTreeMap::new(), solver, &options, &|_| {});

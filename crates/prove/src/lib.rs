@@ -2,12 +2,13 @@
 //! as a process of its own (cvc5). Pure but for that process and the cache: no clock of the world, no store.
 //!
 //! The main path: [`prove`] (`run.rs`) asks, for each guardrail and each kind of request, the queries of `query.rs` under
-//! what every real request has in common (`possible.rs`); `solver.rs` has them answered, or finds the answer in `cache.rs`.
+//! what every real request has in common (`possible.rs`), in parts where the set is large (`parts.rs`); `solver.rs` has them answered, or finds the answer in `cache.rs`.
 //! What does not hold comes back as a request in the product's words (`example.rs`, made small by `smaller.rs`) that the
 //! policy engine itself has decided. What the solver cannot settle is unknown, and unknown is never proven.
 
 mod cache;
 mod example;
+mod parts;
 mod possible;
 mod query;
 mod run;

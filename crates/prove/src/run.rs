@@ -5,11 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cedar_policy_core::ast::{Effect, Expr, Policy};
+use cedar_policy_symcc::Env;
 use countersign_model::{PolicyId, Proof, ProofResult, Proofs, Timestamp};
 use countersign_policy::{Claim, Guardrail, PolicySet};
 
 use crate::cache::Cache;
 use crate::example::{Breach, Example, Fault};
+use crate::parts::Parts;
 use crate::query::{Answer, Asking, Kinds, Sources, Strength, Subject, named};
 use crate::solver::Solver;
 
@@ -22,7 +24,14 @@ pub struct Options {
     pub timeout: Duration,
     /// How many solvers at once.
     pub jobs: usize,
+    /// How many policies that name somebody or something are asked about together: [`Options::TOGETHER`].
+    pub together: usize,
     pub cache: Option<Cache>,
+}
+
+impl Options {
+    /// What a solver is done with in a tenth of a second, or so.
+    pub const TOGETHER: usize = 20;
 }
 
 /// What became of one guardrail.
@@ -138,7 +147,8 @@ pub fn prove(
         Ok(subjects) => subjects,
         Err(message) => return faulty(message),
     };
-    let run = Run { subject, others, guardrails, solver, options };
+    let parts = Parts::of(set, options.together);
+    let run = Run { subject, parts, others, guardrails, solver, options };
     Report { solver: solver.version().to_owned(), outcomes: run.all(progress) }
 }
 
@@ -152,15 +162,17 @@ struct Task {
 }
 
 /// What became of a task.
-enum Settled {
+pub(crate) enum Settled {
     Holds,
     Breaks(Box<Example>),
     Unknown(String),
     Fault(String),
 }
 
-struct Run<'a> {
-    subject: Subject<'a>,
+pub(crate) struct Run<'a> {
+    pub(crate) subject: Subject<'a>,
+    /// Where the set names much.
+    parts: Option<Parts>,
     others: BTreeMap<PolicyId, Subject<'a>>,
     guardrails: &'a [Guardrail],
     solver: &'a Solver,
@@ -313,12 +325,12 @@ impl Run<'_> {
 }
 
 /// One claim, about one kind of request, before those who answer.
-struct Claiming<'r, 'a> {
-    run: &'r Run<'a>,
-    guardrail: &'r Guardrail,
+pub(crate) struct Claiming<'r, 'a> {
+    pub(crate) run: &'r Run<'a>,
+    pub(crate) guardrail: &'r Guardrail,
     condition: Option<&'r Expr>,
-    kind: usize,
-    asking: Asking<'r>,
+    pub(crate) kind: usize,
+    pub(crate) asking: Asking<'r>,
 }
 
 impl Claiming<'_, '_> {
@@ -339,14 +351,8 @@ impl Claiming<'_, '_> {
             match answer {
                 Answer::Never => return Ok(None),
                 Answer::Once(Some(found)) if left == 0 => {
-                    let breach = Breach {
-                        set: self.run.subject.set,
-                        other: self.run.others.get(&self.guardrail.id).map(|other| other.set),
-                        guardrail: self.guardrail,
-                        policy,
-                    };
-                    return Ok(Some(match Example::of(&found, &breach) {
-                        Ok(example) => Settled::Breaks(Box::new(example)),
+                    return Ok(Some(match self.example(&found, policy) {
+                        Ok(example) => Settled::Breaks(example),
                         Err(Fault::Internal(message)) => Settled::Fault(message),
                         Err(Fault::NotShown(message)) => Settled::Unknown(message),
                     }));
@@ -359,6 +365,17 @@ impl Claiming<'_, '_> {
             }
         }
         Ok(None)
+    }
+
+    /// What the solver has found, where the engine confirms it.
+    pub(crate) fn example(&self, found: &Env, policy: Option<&PolicyId>) -> Result<Box<Example>, Fault> {
+        let breach = Breach {
+            set: self.run.subject.set,
+            other: self.run.others.get(&self.guardrail.id).map(|other| other.set),
+            guardrail: self.guardrail,
+            policy,
+        };
+        Example::of(found, &breach).map(Box::new)
     }
 
     fn never_errors(&self, policy: usize, sources: &mut Sources) -> Result<Settled, String> {
@@ -397,6 +414,11 @@ impl Claiming<'_, '_> {
         let condition = self.condition.ok_or("a guardrail without a condition")?;
         let describes = named(Effect::Permit, condition.clone(), "described");
         if let Some(settled) = self.describes_without_errors(&describes, sources)? {
+            return Ok(settled);
+        }
+        if let Some(parts) = &self.run.parts
+            && let Some(settled) = self.in_parts(parts, &describes, sources)?
+        {
             return Ok(settled);
         }
         let (subject, kinds) = (&self.run.subject, self.run.subject.kinds);

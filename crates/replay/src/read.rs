@@ -1,78 +1,85 @@
-//! Entries as a replay reads them: what takes part in deciding again, borrowed where it can be, and the rest skipped.
-//! The reasons of a decision are half of its entry, and are read only where it comes out otherwise.
+//! Entries as a replay reads them: what takes part in deciding again, taken out of its place, and the rest skipped. The
+//! circumstances are read only where a decision is made again, its reasons only where it comes out otherwise.
 
-use std::borrow::Cow;
-
-use countersign_ledger::{Entry, Peeked, ShownPair, shown_id_of};
+use countersign_ledger::{Entry, Peeked, PeekedDecision, ShownPair, shown_id_of};
 use countersign_model::{Action, Circumstances, DenialCause, SessionId, Shown, ShownId};
 use countersign_policy::Effect;
-use serde::Deserialize;
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::Error as WordError;
 
-/// `Q` is as much of the question as is asked for: [`Question`], or [`Outline`].
-#[derive(Deserialize)]
-pub(crate) struct Recorded<'a, Q> {
-    pub(crate) question: Q,
-    decision: Outcome,
-    /// The set that decided.
-    #[serde(borrow)]
-    pub(crate) policy_set: Cow<'a, str>,
-    #[serde(default)]
+/// Why an entry is none that a replay can go by.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error("it is no decision in its one spelling")]
+    Spelling,
+    #[error("{0}")]
+    Word(String),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+pub(crate) struct Recorded<'a> {
+    decision: PeekedDecision<'a>,
+    pub(crate) action: Action,
+    pub(crate) effect: Effect,
+    /// Whether it was denied before any policy was asked: whatever the policies say, it would be again.
+    pub(crate) before_policies: bool,
     pub(crate) shown: Option<ShownPair>,
 }
 
-#[derive(Deserialize)]
+/// What is decided again, beside what was shown.
 pub(crate) struct Question {
-    pub(crate) action: Action,
     pub(crate) session: Option<SessionId>,
     pub(crate) circumstances: Circumstances,
 }
 
-/// Enough to tell what a change of policies cannot touch: the circumstances, most of an entry, are skipped.
-#[derive(Deserialize)]
-pub(crate) struct Outline {
-    pub(crate) action: Action,
-}
-
-#[derive(Deserialize)]
-struct Outcome {
-    effect: Word,
-    cause: Option<DenialCause>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Word {
-    Deny,
-    Challenge,
-    Allow,
-}
-
-impl<'a, Q: Deserialize<'a>> Recorded<'a, Q> {
-    pub(crate) fn read(content: &'a [u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(content)
-    }
-
-    pub(crate) fn effect(&self) -> Effect {
-        match self.decision.effect {
-            Word::Deny => Effect::Deny,
-            Word::Challenge => Effect::Challenge,
-            Word::Allow => Effect::Allow,
-        }
-    }
-
-    /// Whether it was denied before any policy was asked: whatever the policies say, it would be again.
-    pub(crate) fn before_policies(&self) -> bool {
-        match self.decision.cause {
-            Some(
+impl<'a> Recorded<'a> {
+    pub(crate) fn read(content: &'a [u8]) -> Result<Self, Unreadable> {
+        let decision = PeekedDecision::of(content).ok_or(Unreadable::Spelling)?;
+        let effect = match decision.effect {
+            "deny" => Effect::Deny,
+            "challenge" => Effect::Challenge,
+            "allow" => Effect::Allow,
+            other => return Err(Unreadable::Word(format!("{other:?} is no decision"))),
+        };
+        let shown = match decision.shown {
+            Some((subject, resource)) => Some(ShownPair { subject: word(subject)?, resource: word(resource)? }),
+            None => None,
+        };
+        let before_policies = match decision.cause {
+            Some(cause) => match cause_of(cause)? {
                 DenialCause::UnknownResource
                 | DenialCause::InvalidCredential
                 | DenialCause::SubjectDisabled
                 | DenialCause::OutOfScope
-                | DenialCause::Unavailable,
-            ) => true,
-            Some(DenialCause::NoPermit | DenialCause::Forbidden | DenialCause::ForbidFailed) | None => false,
-        }
+                | DenialCause::Unavailable => true,
+                DenialCause::NoPermit | DenialCause::Forbidden | DenialCause::ForbidFailed => false,
+            },
+            None => false,
+        };
+        Ok(Self { action: word(decision.action)?, effect, before_policies, shown, decision })
     }
+
+    /// The set that decided.
+    pub(crate) const fn policy_set(&self) -> &'a str {
+        self.decision.policy_set
+    }
+
+    pub(crate) fn question(&self) -> Result<Question, serde_json::Error> {
+        Ok(Question {
+            session: serde_json::from_slice(self.decision.session)?,
+            circumstances: serde_json::from_slice(self.decision.circumstances)?,
+        })
+    }
+}
+
+fn word<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Unreadable> {
+    text.parse().map_err(|error| Unreadable::Word(format!("{text:?}: {error}")))
+}
+
+fn cause_of(text: &str) -> Result<DenialCause, Unreadable> {
+    DenialCause::deserialize(text.into_deserializer()).map_err(|error: WordError| Unreadable::Word(error.to_string()))
 }
 
 /// What an entry tells of, and its name.
@@ -86,7 +93,7 @@ pub fn reads(bytes: &[u8]) -> bool {
     let Some(peeked) = Entry::peek(bytes) else { return false };
     match peeked.kind {
         "shown" => shown(&peeked).is_ok(),
-        "decision" => Recorded::<Question>::read(peeked.content).is_ok(),
+        "decision" => Recorded::read(peeked.content).is_ok_and(|recorded| recorded.question().is_ok()),
         _ => true,
     }
 }

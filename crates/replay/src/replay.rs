@@ -14,7 +14,7 @@ use countersign_model::{Action, ShownId, Timestamp};
 use countersign_policy::{Difference, Effect, PolicySet, Record, Slice};
 use parking_lot::{Mutex, RwLock};
 
-use crate::read::{Outline, Question, Recorded, shown};
+use crate::read::{Recorded, shown};
 use crate::report::{Changed, Covered, Gathered, Report};
 
 /// What to replay, and how.
@@ -105,7 +105,7 @@ struct Asked<'a> {
     index: u64,
     at: &'a str,
     content: &'a [u8],
-    recorded: Recorded<'a, Question>,
+    recorded: Recorded<'a>,
 }
 
 /// What a decision was shown, where one of these knows it.
@@ -254,13 +254,10 @@ impl<L: Entries + Send + Sync> Work<'_, L> {
                 "decision" if index >= self.start && peeked.at >= self.since.as_str() => {
                     first = first.or(Some((index, peeked.at)));
                     last = Some((index, peeked.at));
-                    if self
-                        .untouched(peeked.content, &[&news, &*known], touches, gathered)
-                        .map_err(|error| unreadable(&error))?
-                    {
+                    let recorded = Recorded::read(peeked.content).map_err(|error| unreadable(&error))?;
+                    if self.untouched(&recorded, &[&news, &*known], touches, gathered) {
                         continue;
                     }
-                    let recorded = Recorded::read(peeked.content).map_err(|error| unreadable(&error))?;
                     let asked = Asked { index, at: peeked.at, content: peeked.content, recorded };
                     match slice(asked.recorded.shown, &[&news, &*known]) {
                         Some(slice) => self.decide(&asked, &slice, gathered)?,
@@ -284,18 +281,17 @@ impl<L: Entries + Send + Sync> Work<'_, L> {
     /// Whether this decision is none of the change's business; then it is counted.
     fn untouched(
         &self,
-        content: &[u8],
+        recorded: &Recorded<'_>,
         known: &[&Known],
         touches: &mut Touches,
         gathered: &mut Gathered,
-    ) -> Result<bool, serde_json::Error> {
-        let Some((before, difference)) = &self.change else { return Ok(false) };
-        let recorded = Recorded::<Outline>::read(content)?;
-        let (Some(shown), false) = (recorded.shown, recorded.before_policies() || *recorded.policy_set != **before)
+    ) -> bool {
+        let Some((before, difference)) = &self.change else { return false };
+        let (Some(shown), false) = (recorded.shown, recorded.before_policies || recorded.policy_set() != *before)
         else {
-            return Ok(false);
+            return false;
         };
-        let action = recorded.question.action;
+        let action = recorded.action;
         let touched = match touches.entry((shown.subject, shown.resource, action)) {
             Occupied(touched) => *touched.get(),
             Vacant(unasked) => match slice(Some(shown), known) {
@@ -304,10 +300,10 @@ impl<L: Entries + Send + Sync> Work<'_, L> {
             },
         };
         if !touched {
-            gathered.count(&recorded);
-            gathered.unchanged(recorded.effect());
+            gathered.count(recorded);
+            gathered.unchanged(recorded.effect);
         }
-        Ok(!touched)
+        !touched
     }
 
     /// What rests on something that another thread has read, or on nothing that was shown.
@@ -319,7 +315,7 @@ impl<L: Entries + Send + Sync> Work<'_, L> {
                 continue;
             }
             gathered.count(&asked.recorded);
-            if !asked.recorded.before_policies() {
+            if !asked.recorded.before_policies {
                 gathered.covered.unknown += 1;
             }
         }
@@ -329,12 +325,13 @@ impl<L: Entries + Send + Sync> Work<'_, L> {
     fn decide(&self, asked: &Asked<'_>, slice: &Slice<'_>, gathered: &mut Gathered) -> Result<(), ReplayError> {
         let recorded = &asked.recorded;
         gathered.count(recorded);
-        if recorded.before_policies() {
+        if recorded.before_policies {
             return Ok(());
         }
-        let question = &recorded.question;
-        let is = self.policies.effect(slice, question.action, question.session, &question.circumstances);
-        let was = recorded.effect();
+        let question =
+            recorded.question().map_err(|error| ReplayError::Entry { index: asked.index, cause: error.to_string() })?;
+        let is = self.policies.effect(slice, recorded.action, question.session, &question.circumstances);
+        let was = recorded.effect;
         if is == was {
             gathered.unchanged(is);
             return Ok(());

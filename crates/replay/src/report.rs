@@ -234,13 +234,13 @@ fn parts<K>(of: HashMap<K, GatheredTally>, name: impl Fn(K) -> (String, Option<H
 }
 
 impl Gathered {
-    pub(crate) fn count<'a, Q: Deserialize<'a>>(&mut self, recorded: &Recorded<'a, Q>) {
+    pub(crate) fn count(&mut self, recorded: &Recorded<'_>) {
         self.covered.decisions += 1;
-        self.covered.before_policies += u64::from(recorded.before_policies());
-        match self.under.get_mut(&*recorded.policy_set) {
+        self.covered.before_policies += u64::from(recorded.before_policies);
+        match self.under.get_mut(recorded.policy_set()) {
             Some(count) => *count += 1,
             None => {
-                self.under.insert(recorded.policy_set.clone().into_owned(), 1);
+                self.under.insert(recorded.policy_set().to_owned(), 1);
             }
         }
     }

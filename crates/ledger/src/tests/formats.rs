@@ -1,11 +1,19 @@
 //! The one spelling of entries and of file names, and the write-ahead log's records.
 
-use countersign_model::{Proof, ProofResult, Proofs};
+use std::sync::Arc;
+
+use countersign_model::{
+    Circumstances, Decision, Denial, DenialCause, HttpCircumstances, Observed, ObservedBecause, Proof, ProofResult,
+    Proofs, Reasons, SessionId, ShownId,
+};
 use tlog_tiles::record_hash;
 
 use super::{NOW, decision, small};
 use crate::wal::{RecordWriter, any_record, parse_record, parse_segment_header, segment_header};
-use crate::{DecodeError, EncodeError, Entry, EntryBody, KeyError, LogPath, MAX_ENTRY, PublishedPolicy, VerifierKey};
+use crate::{
+    DecodeError, EncodeError, Entry, EntryBody, KeyError, LogPath, MAX_ENTRY, PeekedDecision, PublishedPolicy,
+    ShownPair, VerifierKey,
+};
 
 #[test]
 fn every_kind_of_entry_comes_back() {
@@ -43,6 +51,41 @@ fn every_kind_of_entry_comes_back() {
 fn the_encoding_is_the_documented_one() {
     let text = r#"{"v":1,"at":"2027-01-15T08:00:00.000Z","body":{"stopped":{"node":"node-0"}}}"#;
     assert_eq!(String::from_utf8(small(0).encode().unwrap()).unwrap(), text);
+}
+
+#[test]
+fn a_decision_is_taken_apart_whatever_it_is_about() {
+    let EntryBody::Decision(usual) = decision(3).body else { panic!("a decision") };
+    let hostile = r#"},"decision":{"effect":"allow"},"policy_set":"x","shown":{"subject":"a","resource":"b"}},\"#;
+    let refused = Denial { cause: DenialCause::ForbidFailed, reasons: Reasons::default(), remedy: None };
+    let shown = ShownPair { subject: ShownId::from_random(1), resource: ShownId::from_random(2) };
+    for (text, denied, session, shown) in [
+        ("/", false, None, None),
+        (hostile, true, Some(SessionId::from_random(7)), Some(shown)),
+        ("},", false, None, Some(shown)),
+        ("\u{0}\"\\\"", true, Some(SessionId::from_random(7)), None),
+    ] {
+        let mut one = usual.clone();
+        let http = HttpCircumstances { method: text.into(), host: text.into(), path: text.into() };
+        one.question.circumstances.http = Some(Arc::new(http));
+        one.question.session = session;
+        one.point.node = text.to_owned();
+        if denied {
+            one.decision = Decision::Deny(refused.clone());
+        }
+        one.shown = shown;
+        one.observed = Some(Box::new(Observed { because: ObservedBecause::Policies, decision: one.decision.clone() }));
+        let bytes = Entry { at: NOW, body: EntryBody::Decision(one.clone()) }.encode().unwrap();
+        let peeked = PeekedDecision::of(Entry::peek(&bytes).unwrap().content).unwrap();
+        assert_eq!(peeked.action, one.question.action.to_string());
+        assert_eq!(serde_json::from_slice::<Option<SessionId>>(peeked.session).unwrap(), session);
+        let circumstances: Circumstances = serde_json::from_slice(peeked.circumstances).unwrap();
+        assert_eq!(circumstances, one.question.circumstances);
+        assert_eq!((peeked.effect, peeked.cause), (one.decision.name(), denied.then_some("forbid-failed")));
+        assert_eq!(peeked.policy_set, one.policy_set);
+        let names = shown.map(|shown| (shown.subject.to_string(), shown.resource.to_string()));
+        assert_eq!(peeked.shown.map(|(one, other)| (one.to_owned(), other.to_owned())), names);
+    }
 }
 
 #[test]

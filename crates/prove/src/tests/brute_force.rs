@@ -172,11 +172,13 @@ fn proofs_are_what_the_engine_decides_on_every_request() {
     let choose = |all: &[&'static str], bits: usize| -> Vec<&'static str> {
         all.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1).map(|(_, text)| *text).collect()
     };
-    for (permits, forbids) in [(15, 31), (6, 21), (9, 2)] {
+    // Asked about as a whole, and one policy at a time.
+    for (permits, forbids, together) in [(15, 31, 20), (6, 21, 20), (9, 2, 20), (15, 31, 0), (6, 21, 0), (10, 16, 0)] {
         let policies = [choose(&PERMITS, permits), choose(&FORBIDS, forbids)].concat();
         let set = set(&policies, &GUARDRAILS);
         // Those of this test: that no policy fails, which is every set's first, has tests of its own.
         let guardrails = &set.guardrails()[1..];
+        let options = Options { together, ..options.clone() };
         let report = prove(&set, guardrails, &BTreeMap::new(), &solver(), &options, &|_| {});
         // What a guardrail describes does not depend on the policies, and of other requests it says nothing.
         let described = described.get_or_insert_with(|| {

@@ -15,7 +15,7 @@ pub(super) fn solver() -> Solver {
 }
 
 pub(super) fn options() -> Options {
-    Options { timeout: Duration::from_secs(60), jobs: 2, cache: None }
+    Options { timeout: Duration::from_secs(60), jobs: 2, together: Options::TOGETHER, cache: None }
 }
 
 fn load(policies: Vec<SourceFile>) -> PolicySet {

@@ -6,7 +6,7 @@ use countersign_model::{ActionClass, PolicyId, ProofResult, SubjectKind, Tier, T
 use countersign_policy::{Claim, Effect, Guardrail, PolicySet};
 
 use super::fixtures::{options, outcome, run, set, solver, starter, verdict};
-use crate::{Example, Verdict, prove, record};
+use crate::{Example, Options, Verdict, prove, record};
 
 fn failed(verdict: Verdict) -> Box<Example> {
     match verdict {
@@ -164,4 +164,34 @@ fn a_comparison_with_nothing_is_not_run() {
     let set = set(&[HUMANS], &["@only_narrows(\"../elsewhere\") permit (principal, action, resource);"]);
     let report = run(&set, &solver(), &options());
     assert!(matches!(outcome(&report, "g0").verdict, Verdict::NotRun(_)) && !report.proven());
+}
+
+#[test]
+fn what_names_much_is_asked_in_parts() {
+    let mut policies = vec![
+        "permit (principal, action in Action::\"read\", resource) when { resource.tier == \"public\" };".to_owned(),
+    ];
+    for at in 0..Options::TOGETHER {
+        policies.push(format!(
+            "permit (principal in Group::\"g{at}\", action, resource == Resource::\"r{at}\")
+                 when {{ context has authentication && resource.tier != \"public\" }};"
+        ));
+        policies.push(format!(
+            "forbid (principal is Human, action, resource in Segment::\"s{at}\") when {{ context.risk > {at} }};"
+        ));
+    }
+    let guardrails = [
+        // By every part, by none of the general forbids.
+        "forbid (principal, action, resource) unless { resource.tier == \"public\" || context has authentication };",
+        // Some permit does not look at the risk, and some forbid looks at more than this one does.
+        "forbid (principal is Service, action, resource) when { context.risk >= 70 && resource.tier == \"high\" };",
+        "permit (principal is Service, action in Action::\"read\", resource) when { resource.tier == \"public\" };",
+        "permit (principal is Human, action in Action::\"read\", resource) when { resource.tier == \"public\" };",
+        "permit (principal is Human, action in Action::\"read\", resource)
+             when { resource.tier == \"public\" && context.risk == 0 };",
+    ];
+    let set = set(&policies.iter().map(String::as_str).collect::<Vec<_>>(), &guardrails);
+    let report = prove(&set, &set.guardrails()[1..], &BTreeMap::new(), &solver(), &options(), &|_| {});
+    let results: Vec<_> = report.outcomes.iter().map(|outcome| outcome.verdict.result().name()).collect();
+    assert_eq!(results, ["proven", "failed", "proven", "failed", "proven"], "{:?}", report.outcomes);
 }

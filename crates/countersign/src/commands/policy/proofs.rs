@@ -128,6 +128,7 @@ pub(super) fn run(
     let options = Options {
         timeout: files::span(&proving.timeout)?,
         jobs: proving.jobs.map_or_else(proofs::jobs, usize::from),
+        together: Options::TOGETHER,
         cache: cache(proving, terminal)?,
     };
     let screen = std::io::stderr().is_terminal() && !terminal.json;
