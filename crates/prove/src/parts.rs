@@ -7,7 +7,7 @@ use cedar_policy_core::ast::{Effect, Expr, Policy};
 use countersign_policy::{Claim, PolicySet};
 
 use crate::possible;
-use crate::query::{Answer, Sources, named};
+use crate::query::{Answer, Asking, Sources, named};
 use crate::run::{Claiming, Settled};
 
 /// The policies of a set, by what they name.
@@ -66,6 +66,10 @@ impl Claiming<'_, '_> {
             let possible = possible::condition(beside.iter().chain([describes]))?;
             kinds.compile(vec![describes.clone(), possible::forbid_impossible(&possible)], self.kind)
         };
+        // Of a kind that it says nothing about.
+        if asking.any(sources, &described(&[])?) == Some(false) {
+            return Ok(Some(Settled::Holds));
+        }
         // What is never to be allowed is asked of each part for itself.
         let questions: Vec<Vec<Policy>> = if self.guardrail.claim == Claim::NeverAllowed {
             let everything = named(Effect::Permit, Expr::val(true), "everything");
@@ -91,7 +95,7 @@ impl Claiming<'_, '_> {
             if let Answer::Never = asking.both(sources, &policies, &described) {
                 continue;
             }
-            let found = crate::query::Asking { example: true, ..asking }.both(sources, &policies, &described);
+            let found = Asking { example: true, ..asking }.both(sources, &policies, &described);
             return Ok(match found {
                 Answer::Once(Some(found)) => self.example(&found, None).ok().map(Settled::Breaks),
                 _ => None,
