@@ -18,6 +18,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("countersign-ledger", "append"),
     ("countersign-replay", "replay"),
     ("countersign-graph", "reach"),
+    ("countersign-report", "assess"),
     ("countersign", "revoke"),
     ("countersign", "gateway"),
     ("countersign", "bridge"),

@@ -207,6 +207,22 @@ impl GapMap {
         self.measured().find(|measured| measured.id == indicator)
     }
 
+    /// Where somebody's word stands against evidence: a control that is said to be in place while something of it is known to be
+    /// wrong, or said to be begun while it is not; with what is most wrong.
+    pub fn contradicted(&self) -> impl Iterator<Item = (&Control, &Attestation, &Measured)> {
+        self.controls().filter_map(|control| {
+            let word = control.attested.as_ref()?;
+            let against = match word.claim {
+                State::InPlace => true,
+                State::Partial => control.state == State::NotInPlace,
+                State::NotInPlace | State::NotAssessed => false,
+            };
+            let wrong = control.measured.iter().filter(|measured| measured.found() > 0);
+            let worst = wrong.max_by_key(|measured| (measured.gating, measured.found()))?;
+            against.then_some((control, word, worst))
+        })
+    }
+
     /// The areas, the weakest link first.
     pub fn weakest_first(&self) -> Vec<&Area> {
         let mut areas: Vec<&Area> = self.areas.iter().collect();

@@ -11,6 +11,7 @@ use countersign_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::gaps::{Cure, Gauge, Gauged, Measure, Raw, Sequence, Work};
+use crate::health::Severity;
 use crate::interval::Interval;
 use crate::own::Own;
 use crate::radius::Spread;
@@ -85,6 +86,7 @@ pub struct Step {
     pub area: &'static str,
     pub control: &'static str,
     pub indicator: &'static str,
+    pub severity: Severity,
     pub sequence: Sequence,
     /// How many there are: to mend, or to find out about. 0: not even that is known.
     pub count: u64,
@@ -131,6 +133,7 @@ pub(crate) fn steps(gauged: &Gauged, cures: &mut Cures<'_>, own: &Own, as_of: Ti
                         area: area.id,
                         control: control.defined.id,
                         indicator: gauge.id(),
+                        severity: gauge.severity,
                         sequence: control.defined.sequence,
                         count,
                         gain: gain(gauged, gauge, kind),
@@ -156,7 +159,10 @@ pub(crate) fn steps(gauged: &Gauged, cures: &mut Cures<'_>, own: &Own, as_of: Ti
     steps.sort_by_cached_key(|step| {
         // What would not be seen in the score, nor in the graph, is said last.
         let idle = step.kind == StepKind::Assess && step.gain.at_most <= 0.0;
-        (idle, Some(step.sequence) != earliest, step.kind, Reverse(worth(step, identities)), step.id.clone())
+        // Within a part of the order the worst comes first, as in the health check: worth alone would have thousands of idle accounts
+        // tidied up before the few rights by which all of them get to tier zero, since a strict score moves with the last of these only.
+        let worth = Reverse(worth(step, identities));
+        (idle, Some(step.sequence) != earliest, step.kind, step.severity, worth, step.id.clone())
     });
     steps
 }

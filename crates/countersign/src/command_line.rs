@@ -4,6 +4,7 @@ mod ask;
 mod exception;
 mod gaps;
 mod govern;
+mod instant;
 mod policy;
 mod report;
 #[cfg(test)]

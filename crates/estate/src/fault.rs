@@ -11,7 +11,7 @@ use crate::observation::Place;
 pub struct Fault {
     pub file: String,
     pub place: Option<Box<Place>>,
-    #[source]
+    /// Said already: it is no second line of the same chain.
     pub cause: Cause,
 }
 

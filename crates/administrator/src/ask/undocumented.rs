@@ -2,8 +2,9 @@
 //! or anybody's agreement. Found from what is so now; nothing is changed by it.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use countersign_model::{Action, ActionClass, ResourceKind, SubjectId, SubjectKind, Tier, Timestamp};
+use countersign_model::{Action, ActionClass, ResourceKind, SubjectId, SubjectKind, Tier, Timestamp, Upstream};
 use countersign_policy::ask::{Population, SignIn, Wanted, each};
 
 use super::{AskError, Conditions, DeviceCondition, Moment, RequestCondition, Tick, asker};
@@ -14,7 +15,7 @@ use crate::world::{ResourceRecord, SubjectRecord};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undocumented {
     pub kind: UndocumentedKind,
-    /// The resource or policy that it is about.
+    /// The resource, policy or control that it is about.
     pub what: String,
     /// Why it is one, in a sentence.
     pub why: String,
@@ -32,6 +33,10 @@ pub enum UndocumentedKind {
     OwnerlessPolicy,
     /// A permit that holds where the tier asks for more.
     WiderThanTier,
+    /// An application elsewhere on the network that is spoken to in the clear.
+    ReachableAround,
+    /// Somebody's word that a control stands, against what the evidence says. Found by whoever has the estate.
+    SuppressedFinding,
 }
 
 impl UndocumentedKind {
@@ -41,6 +46,8 @@ impl UndocumentedKind {
             Self::ObservedPolicy => "observed-policy",
             Self::OwnerlessPolicy => "ownerless-policy",
             Self::WiderThanTier => "wider-than-tier",
+            Self::ReachableAround => "reachable-around",
+            Self::SuppressedFinding => "suppressed-finding",
         }
     }
 }
@@ -81,6 +88,13 @@ fn undocumented(moment: &Moment, tick: Tick<'_>) -> Result<Vec<Undocumented>, As
         all.extend(ownerless.policies.into_iter().map(one));
     }
     all.extend(moment.wider_than_their_tier(tick)?);
+    for record in moment.resources() {
+        let Some(url) = in_the_clear(&record.resource.upstream) else { continue };
+        let why = format!(
+            "{url} is on the network and not encrypted: only that network keeps anybody from going around the gateway"
+        );
+        all.push(found(UndocumentedKind::ReachableAround, record.resource.id.to_string(), &why, None));
+    }
     Ok(all)
 }
 
@@ -147,6 +161,23 @@ impl Moment {
         let policies = decision.reasons().determining.iter().map(|policy| policy.id.to_string());
         Ok(if decision.name() == "allow" { policies.collect() } else { Vec::new() })
     }
+}
+
+/// The address of an application that nothing but the network stands before: on another machine, and without TLS, so that neither
+/// side proves itself to the other. What is on this machine is reached from within it alone.
+fn in_the_clear(upstream: &Upstream) -> Option<&str> {
+    let Upstream::Origin { url, .. } = upstream else { return None };
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = match authority.strip_prefix('[') {
+        Some(address) => address.split(']').next()?,
+        None => authority.split(':').next()?,
+    };
+    let host = host.to_ascii_lowercase();
+    let here = host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+    (!scheme.eq_ignore_ascii_case("https") && !here).then_some(url)
 }
 
 fn asks(record: &ResourceRecord, tier: Tier) -> bool {

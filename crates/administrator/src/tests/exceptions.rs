@@ -380,7 +380,20 @@ permit (principal is Human, action in Action::"read", resource);
     them.publish(policies(&format!("{observed}{wide}"), them.symbols()), None).await.unwrap();
     let observed = Resource { observe_until: Some(in_seconds(300)), ..resource("leaflet", Tier::Public) };
     house.submit(SignalKind::ResourcePut { resource: observed }).await;
+    for (id, url) in [
+        ("far", "http://10.1.2.3:8080/app"),
+        ("farther", "h2c://[2001:db8::1]:50051"),
+        ("sealed", "HTTPS://far.example"),
+        ("here", "http://[::1]:3000"),
+        ("here-too", "http://Wiki.localhost:3000"),
+    ] {
+        let upstream = Upstream::Origin { url: url.to_owned(), ca: None, preserve_host: false };
+        let resource = Resource { upstream, ..resource(id, Tier::Public) };
+        house.submit(SignalKind::ResourcePut { resource }).await;
+    }
     let found = found();
+    let around = found.iter().filter(|(kind, _)| *kind == UndocumentedKind::ReachableAround).map(|(_, what)| &**what);
+    assert_eq!(around.collect::<Vec<_>>(), ["far", "farther"]);
     for one in [
         (UndocumentedKind::ObservedResource, "leaflet"),
         (UndocumentedKind::ObservedPolicy, "healthy"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use countersign_model::Timestamp;
 
 use super::{Measure, Measured, Probe, State, find};
-use crate::health::{Checked, Imported};
+use crate::health::{Checked, Imported, Severity};
 use crate::interval::{INITIAL, Points, Stage, WHOLE};
 use crate::own::Own;
 
@@ -81,6 +81,8 @@ impl Raw {
 #[derive(Debug)]
 pub(crate) struct Gauge {
     pub(crate) probe: &'static Probe,
+    /// What a server counts has none of its own and stands in the middle.
+    pub(crate) severity: Severity,
     pub(crate) raw: Raw,
     title: String,
     numerator: u64,
@@ -122,6 +124,7 @@ impl Gauge {
     fn unread(probe: &'static Probe, title: String, query: String, why: &'static str, remedy: String) -> Self {
         Self {
             probe,
+            severity: Severity::Medium,
             raw: Raw::Share { good: 0, bad: 0, of: 0 },
             title,
             numerator: 0,
@@ -144,6 +147,7 @@ impl Gauge {
     fn asked(probe: &'static Probe, checked: &Checked, accounts: bool) -> Self {
         let mut gauge =
             Self::unread(probe, checked.title.clone(), checked.query.clone(), NOTHING, checked.remedy.clone());
+        gauge.severity = checked.severity;
         (gauge.oldest, gauge.newest) = (checked.evidence_from, checked.evidence_until);
         gauge.query_not_assessed = Some(checked.query_not_assessed.clone());
         gauge.why_not = checked.reasons.iter().max_by_key(|reason| reason.count).map(|reason| reason.why);

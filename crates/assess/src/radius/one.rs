@@ -87,7 +87,7 @@ impl Named<'_> {
     }
 
     /// At most `most` of the shortest ways from any of some nodes to any of some others: by steps, or by what the steps take.
-    /// `None`: no way leads there.
+    /// Where a start is among the ends, as whoever is of tier zero is among them, ways to the others are meant. `None`: no way leads there.
     pub fn ways(
         &self,
         routes: &Routes<'_>,
@@ -96,7 +96,9 @@ impl Named<'_> {
         by_effort: bool,
         most: usize,
     ) -> Option<Ways> {
-        let shortest = routes.shortest(from, to, |edge| if by_effort { routes.effort(edge) } else { 1 })?;
+        // The graph takes whoever is both for arrived: asked from an administrator, it would know no way at all.
+        let to: Vec<NodeId> = to.iter().copied().filter(|end| !from.contains(end)).collect();
+        let shortest = routes.shortest(from, &to, |edge| if by_effort { routes.effort(edge) } else { 1 })?;
         Some(Ways {
             length: shortest.effort(),
             count: match shortest.count() {

@@ -101,6 +101,10 @@ fn what_if_and_the_ways() {
     let ways = named.ways(&routes, &[id("helpdesk")], &[id("top")], true, 5).unwrap();
     assert_eq!((ways.length, ways.count.as_deref(), ways.paths.len()), (3, Some("1"), 1));
     assert!(named.ways(&routes, &[id("eve")], &[id("top")], false, 5).is_none());
+    // Whoever is of tier zero themselves gets to the rest of it.
+    let from_within = named.ways(&routes, &[id("admin")], &[id("admin"), id("top")], false, 5).unwrap();
+    assert_eq!((from_within.length, from_within.paths[0].steps.len()), (1, 1));
+    assert!(named.ways(&routes, &[id("top")], &[id("top")], false, 5).is_none(), "to oneself is no way");
 
     let remove_edges = named.find_edges("helpdesk can-reset-password admin").unwrap();
     let change = Change { remove_edges, ..Change::default() };

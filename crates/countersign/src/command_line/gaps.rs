@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use countersign_model::Timestamp;
 
+use super::instant::instant;
+
 use super::Looked;
 
 #[derive(Debug, Args)]
@@ -51,8 +53,8 @@ pub struct Metrics {
 pub struct Assessed {
     #[command(flatten)]
     pub looked: Looked,
-    /// The date that everything is measured from, as in 2026-11-01T00:00:00Z; without it, now.
-    #[arg(long, value_name = "TIME")]
+    /// The date that everything is measured from, as in 2026-11-01; without it, now.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     pub as_of: Option<Timestamp>,
     /// What no directory says: attestations, who has taken a step on, counts of a server; JSON.
     #[arg(long, value_name = "FILE")]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use countersign_model::Timestamp;
 
+use super::instant::instant;
+
 /// Which estate is looked at, where the rest of the line is names.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Which estate")]
@@ -67,10 +69,10 @@ pub enum Estate {
     },
     /// What came and went since.
     #[command(after_help = "Examples:\n  countersign estate changes\n  \
-                            countersign estate changes --since 2026-10-01T00:00:00Z --csv")]
+                            countersign estate changes --since 2026-10-01 --csv")]
     Changes {
         /// Without it, since the last import but one.
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = instant)]
         since: Option<Timestamp>,
         /// Comma-separated values, with a heading.
         #[arg(long, conflicts_with = "json")]
@@ -115,7 +117,7 @@ pub struct EstateImport {
     #[arg(long)]
     pub dry_run: bool,
     /// When the files were exported, as in 2026-11-01T06:00:00Z; without it, now.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     pub at: Option<Timestamp>,
     #[command(flatten)]
     pub live: LiveDirectory,
@@ -184,8 +186,8 @@ pub struct EstateLink {
 pub struct Health {
     #[command(flatten)]
     pub looked: Looked,
-    /// The date that everything is measured from, as in 2026-11-01T00:00:00Z; without it, now.
-    #[arg(long, value_name = "TIME")]
+    /// The date that everything is measured from, as in 2026-11-01; without it, now.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     pub as_of: Option<Timestamp>,
     /// One indicator in full, with its findings and their evidence.
     #[arg(long, value_name = "ID", conflicts_with = "query")]
@@ -303,8 +305,8 @@ pub struct Assess {
     /// Whose estate it is, for the report.
     #[arg(long, value_name = "NAME")]
     pub organisation: Option<String>,
-    /// The date that everything is measured from, as in 2026-11-01T00:00:00Z; without it, now.
-    #[arg(long, value_name = "TIME")]
+    /// The date that everything is measured from, as in 2026-11-01; without it, now.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     pub as_of: Option<Timestamp>,
     /// Write into a directory that holds something already, over an older report.
     #[arg(long)]

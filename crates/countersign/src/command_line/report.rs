@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use countersign_model::Timestamp;
 
+use super::instant::instant;
+
 use super::Looked;
 
 #[derive(Debug, Args)]
@@ -29,8 +31,8 @@ pub struct ReportMade {
     /// Whose estate it is.
     #[arg(long, value_name = "NAME")]
     pub organisation: Option<String>,
-    /// The date that everything is measured from, as in 2026-11-01T00:00:00Z; without it, now.
-    #[arg(long, value_name = "TIME")]
+    /// The date that everything is measured from, as in 2026-11-01; without it, now.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     pub as_of: Option<Timestamp>,
     /// Write over a file that is there already.
     #[arg(long)]

@@ -22,6 +22,8 @@ use crate::terminal::{Terminal, Tone, plain};
 const WORST: usize = 5;
 /// How many steps.
 const FIRST: usize = 3;
+/// Findings of each indicator in `assessment.json`.
+const EXAMPLES: usize = 20;
 
 pub(super) async fn assess(options: &Assess, terminal: &Terminal) -> anyhow::Result<()> {
     free(&options.out, options.force)?;
@@ -37,15 +39,23 @@ pub(super) async fn assess(options: &Assess, terminal: &Terminal) -> anyhow::Res
         let (own, parameters) = (Own::default(), Parameters::default());
         let mut watch = work.computing("following everybody");
         let assessment = Assessment::watched(&inventory, &projection, &own, &parameters, as_of, &mut watch)?;
-        let assessment = assessment.named(options.organisation.clone());
+        let mut assessment = assessment.named(options.organisation.clone());
         work.doing("writing the report");
         let content = Content { assessment: &assessment, files: inventory.files(), before: None, trend: &[] };
+        let (html, pdf) = (countersign_report::html(&content), countersign_report::pdf(&content)?);
+        let (steps, findings) = (countersign_assess::csv(&assessment.steps), findings(&assessment.health));
+        let pack = Pack::of(&content)?.to_json();
+        // Every row of every indicator stands in the pack, with its hash, and in the table: once more would be megabytes of the same.
+        for checked in &mut assessment.health.indicators {
+            checked.findings.truncate(EXAMPLES);
+        }
         let files = [
-            ("report.html", countersign_report::html(&content).into_bytes()),
-            ("report.pdf", countersign_report::pdf(&content)?),
+            ("report.html", html.into_bytes()),
+            ("report.pdf", pdf),
+            ("steps.csv", steps.into_bytes()),
+            ("findings.csv", findings.into_bytes()),
             ("assessment.json", serde_json::to_vec_pretty(&assessment)?),
-            ("findings.csv", findings(&assessment.health).into_bytes()),
-            ("evidence.json", Pack::of(&content)?.to_json().into_bytes()),
+            ("evidence.json", pack.into_bytes()),
         ];
         Ok((assessment, files))
     })?;
@@ -74,8 +84,8 @@ fn free(out: &Path, force: bool) -> anyhow::Result<()> {
 }
 
 fn findings(health: &Health) -> String {
-    let mut text = csv_line(health::FINDINGS.iter().map(|heading| (*heading).to_owned()));
-    for line in health.indicators.iter().flat_map(health::lines) {
+    let mut text = csv_line(health::BRIEF.iter().map(|heading| (*heading).to_owned()));
+    for line in health.indicators.iter().flat_map(health::brief) {
         text += "\r\n";
         text += &csv_line(line.into_iter());
     }
@@ -103,11 +113,14 @@ fn tell(assessment: &Assessment, terminal: &Terminal) {
     let Assessment { health, radius, gaps, .. } = assessment;
     let whose = assessment.organisation.as_deref().map_or_else(|| "The estate".to_owned(), plain);
     terminal.line(format!(
-        "{whose} as of {}: {} nodes and {} edges from {} sources",
+        "{whose} as of {}: {} nodes and {} edges from {}",
         health.as_of,
         radius.nodes,
         radius.edges,
-        health.sources.len()
+        match health.sources.len() {
+            1 => "one source".to_owned(),
+            count => format!("{count} sources"),
+        }
     ));
     terminal.line(format!(
         "  of 100 points {:.0} for certain, and {:.0} at most: what is not known counts as failed, and as passed",
@@ -136,10 +149,14 @@ fn tell(assessment: &Assessment, terminal: &Terminal) {
         terminal.line("  none; what could not be assessed is in the report");
     }
     heading("How far an attacker gets");
-    terminal.line(format!(
-        "  {} of {} enabled identities get to tier zero; {} of them belong to it",
-        radius.reach_tier_zero, radius.identities, radius.tier_zero_members
-    ));
+    terminal.line(match radius.tier_zero {
+        // None that is known is not none that is reached.
+        0 => "  nothing in these sources is known to be of tier zero, so that who gets there is not known".to_owned(),
+        _ => format!(
+            "  {} of {} enabled identities get to tier zero; {} of them belong to it",
+            radius.reach_tier_zero, radius.identities, radius.tier_zero_members
+        ),
+    });
     terminal.line(format!(
         "  half of them reach {} others or fewer, 95 of 100 reach {} or fewer, the farthest {}",
         radius.radius.median, radius.radius.p95, radius.radius.max

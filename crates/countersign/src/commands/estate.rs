@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use countersign_administrator::SystemClock;
-use countersign_assess::{Filter, Named, Parameters, View};
+use countersign_assess::{Named, Parameters, View};
 use countersign_estate::{Basis, Inventory, Kind, Node, Reason, Verdict};
 use countersign_model::{Clock as _, Timestamp};
 use serde::Serialize;
@@ -119,7 +119,7 @@ pub(super) fn shown(
 /// The keys that a query selects, sorted.
 fn select(inventory: &Inventory, query: &str) -> anyhow::Result<Vec<String>> {
     let (as_of, _) = dates(None);
-    let filter = Filter::parse(query).with_context(|| format!("the query {query:?} cannot be read"))?;
+    let filter = super::health::filter(query)?;
     let projection = inventory.project()?;
     let view = View::new(inventory, &projection, &Parameters::default(), as_of);
     let mut keys: Vec<String> = filter.select(&view, as_of).0.into_iter().map(str::to_owned).collect();

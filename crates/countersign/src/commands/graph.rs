@@ -313,6 +313,9 @@ pub(super) async fn choke_points(
         return terminal.json(&chokes);
     }
     told::chokes(&chokes, terminal);
+    if chokes.targets == 0 {
+        terminal.note("nothing in this estate is known to be of tier zero: --to NODE names what is to be protected");
+    }
     tell_bound(&estate, options.followed, terminal);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `health`: the identity health check as a table, one indicator in full, or what a query selects.
 
 use anyhow::{Context as _, bail};
-use countersign_assess::{Checked, Filter, Finding, HealthCheck, Outcome, Parameters, View};
+use countersign_assess::{Checked, Evidence, Filter, Finding, HealthCheck, Outcome, Parameters, View, fields};
 use countersign_estate::{Inventory, Node};
 use countersign_model::Timestamp;
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ fn ended(indicators: &[Checked]) -> anyhow::Result<()> {
 fn one<'r>(report: &'r Report, id: &str) -> anyhow::Result<&'r Checked> {
     report.indicators.iter().find(|one| one.id == id).with_context(|| {
         let ids = report.indicators.iter().map(|one| one.id);
-        match crate::configuration::nearest(id, ids.clone()) {
+        match crate::configuration::nearest(id, ids.clone()).or_else(|| ids.clone().find(|known| known.contains(id))) {
             Some(near) => format!("{id:?} is no indicator; did you mean {near}?"),
             None => format!("{id:?} is no indicator; there are {}", ids.collect::<Vec<_>>().join(", ")),
         }
@@ -137,6 +137,28 @@ pub(super) fn lines(one: &Checked) -> impl Iterator<Item = Vec<String>> {
     })
 }
 
+/// What each finding is on the one line that it has in a report: what shows it first, and how much more does.
+pub(super) const BRIEF: [&str; 9] =
+    ["indicator", "severity", "title", "key", "name", "says", "file", "place", "more evidence"];
+
+pub(super) fn brief(one: &Checked) -> impl Iterator<Item = [String; BRIEF.len()]> {
+    one.findings.iter().map(|finding| {
+        let first = finding.evidence.first();
+        let told = |what: fn(&Evidence) -> &String| first.map(what).cloned().unwrap_or_default();
+        [
+            one.id.to_owned(),
+            word(one.severity),
+            one.title.clone(),
+            finding.key.clone(),
+            finding.name.clone(),
+            told(|evidence| &evidence.says),
+            told(|evidence| &evidence.file),
+            told(|evidence| &evidence.place),
+            finding.evidence.len().saturating_sub(1).to_string(),
+        ]
+    })
+}
+
 fn tell_one(one: &Checked, shown: &crate::command_line::Shown, terminal: &Terminal) -> anyhow::Result<()> {
     if terminal.json {
         return terminal.json(one);
@@ -177,6 +199,18 @@ fn tell_evidence(finding: &Finding, terminal: &Terminal) {
     }
 }
 
+/// A query as somebody typed it; of a mistaken field the likely one is said.
+pub(super) fn filter(query: &str) -> anyhow::Result<Filter> {
+    Filter::parse(query).map_err(|fault| {
+        let (found, names) = (fault.found.trim_matches('`'), fields().map(|(name, ..)| name));
+        let advice = match crate::configuration::nearest(found, names) {
+            Some(near) if near != found => format!("; did you mean {near}?"),
+            _ => "; docs/health.md has every field".to_owned(),
+        };
+        anyhow::anyhow!("the query {query:?} cannot be read: {fault}{advice}")
+    })
+}
+
 fn selected(
     inventory: &Inventory,
     query: &str,
@@ -185,7 +219,7 @@ fn selected(
     work: &Work,
     terminal: &Terminal,
 ) -> anyhow::Result<()> {
-    let filter = Filter::parse(query).with_context(|| format!("the query {query:?} cannot be read"))?;
+    let filter = filter(query)?;
     let (rows, untold) = work.run(|| {
         work.doing("asking");
         let projection = inventory.project()?;

@@ -1,4 +1,4 @@
-//! An application that says what it was told, one stream that never ends, and a WebSocket that says everything back.
+//! An application that says what it was told, streams that never end, and a WebSocket that says everything back.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,7 +8,7 @@ use futures_util::{SinkExt as _, StreamExt as _, stream};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use hyper::header::{CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
@@ -36,6 +36,12 @@ pub(crate) fn answer(request: Request<Incoming>) -> Response<UnsyncBoxBody<Bytes
     if request.uri().path() == "/endless" {
         let piece = || async { Some((Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"more"))), ())) };
         return Response::new(StreamBody::new(stream::unfold((), move |()| piece())).boxed_unsync());
+    }
+    if request.uri().path() == "/events" {
+        // One event, and then it waits: nothing flows that could be found to be cut.
+        let first = stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"data: first\n\n")))]);
+        let body = StreamBody::new(first.chain(stream::pending())).boxed_unsync();
+        return Response::builder().header(CONTENT_TYPE, "text/event-stream").body(body).unwrap();
     }
     let told = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
     let text = format!("{} {}", told("countersign-subject"), told("countersign-device"));

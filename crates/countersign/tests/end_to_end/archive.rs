@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use countersign::browser::Browser;
 use countersign::dial::Dialler;
 use hyper::{Method, StatusCode};
+use serde_json::Value;
 
 use crate::offline::{fails, succeeds, text};
 use crate::program::{LISTEN, PLAIN, Program};
@@ -74,7 +75,7 @@ async fn a_backup_under_load_is_whole() {
             succeeds(&["backup", text(&kept), option, file]);
             succeeds(&["restore", text(&kept), option, file, "--data", text(&restored)]);
             let verified = succeeds(&["ledger", "verify", option, file, "--data", text(&restored), "--json"]);
-            serde_json::from_str::<serde_json::Value>(&verified).unwrap()["entries"].as_u64().unwrap()
+            serde_json::from_str::<Value>(&verified).unwrap()["entries"].as_u64().unwrap()
         });
         // What was answered before the backup began is in it.
         assert!(entries.await.unwrap() >= before as u64);
@@ -84,4 +85,37 @@ async fn a_backup_under_load_is_whole() {
         one.await.unwrap();
     }
     test.stop().await;
+}
+
+/// What was imported, what persons decided about it and the history are in a backup, and a restored server answers from them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_estate_comes_back_from_a_backup() {
+    let directory = tempfile::tempdir().unwrap();
+    let organisation = estate(application::start().await);
+    let mut program = Program::up(directory.path(), &format!("{PLAIN}{LISTEN}{organisation}"));
+    let export = directory.path().join("hosts.txt");
+    let host = "countersign-host 1 web1.example.com\n== passwd\n ana:x:1000:1000::/home/ana:/bin/bash\n== group\n \
+                sudo:x:27:ana\n== end\n";
+    std::fs::write(&export, host).unwrap();
+    program.tell(&["estate", "import", text(&export)]);
+    let all =
+        |program: &Program| -> Value { serde_json::from_str(&program.tell(&["estate", "list", "--json"])).unwrap() };
+    let before = all(&program);
+    assert!(before.as_array().unwrap().iter().any(|one| one["name"] == "ana"), "{before}");
+    let kept = directory.path().join("kept");
+    program.tell(&["backup", text(&kept)]);
+    // What comes later is not in it.
+    std::fs::write(&export, host.replace("web1", "web2")).unwrap();
+    program.tell(&["estate", "import", text(&export)]);
+    assert_ne!(all(&program), before);
+    let file = program.file.clone();
+    assert!(program.terminate().success());
+    succeeds(&["restore", text(&kept), "--config", text(&file), "--force"]);
+    let inventory = std::fs::metadata(directory.path().join("data/estate/inventory.jsonl")).unwrap();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&inventory.permissions()) & 0o777, 0o600);
+    program = Program::up(directory.path(), &std::fs::read_to_string(&file).unwrap());
+    assert_eq!(all(&program), before);
+    let changes = program.tell(&["estate", "skipped"]);
+    assert!(!changes.contains("web2"), "{changes}");
+    assert!(program.terminate().success());
 }

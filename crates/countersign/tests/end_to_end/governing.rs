@@ -231,11 +231,14 @@ fn an_assessment_is_written_whole_and_never_over_something_else() {
     let assessment = json(&read("assessment.json"));
     assert_eq!(assessment["organisation"], "Example Ltd");
     assert_eq!(assessment["radius"]["reach-tier-zero"], 2);
-    assert!(
-        read("findings.csv")
-            .starts_with("indicator,severity,title,key,name,says,source,file,place,sha256,seen,remedy\r\n")
-    );
-    assert!(!read("findings.csv").contains("\n=EVE"));
+    let findings = read("findings.csv");
+    assert!(findings.starts_with("indicator,severity,title,key,name,says,file,place,more evidence\r\n"), "{findings}");
+    assert!(!findings.contains("=EVE") || findings.contains("'=EVE"), "no formula for a spreadsheet: {findings}");
+    let found = assessment["health"]["indicators"].as_array().unwrap().iter();
+    let found: u64 = found.filter(|one| one["outcome"] == "found").map(|one| one["found"].as_u64().unwrap()).sum();
+    assert_eq!(findings.lines().count() as u64, 1 + found, "a line for each finding");
+    let steps = read("steps.csv");
+    assert_eq!(steps.lines().count(), 1 + assessment["steps"].as_array().unwrap().len());
 
     assert!(read("report.html").contains("Kerberoastable accounts"));
     assert!(fs::read(Path::new(out).join("report.pdf")).unwrap().starts_with(b"%PDF-"));

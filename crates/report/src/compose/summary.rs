@@ -43,13 +43,17 @@ fn figures(assessment: &Assessment) -> Vec<Figure> {
         },
         Figure {
             label: "Reach tier zero".to_owned(),
-            value: grouped(radius.reach_tier_zero),
-            note: Text::new(format!(
-                "identities, {} % of {}; {} belong to it.",
-                decimal(share(radius.reach_tier_zero, radius.identities)),
-                grouped(radius.identities),
-                grouped(radius.tier_zero_members)
-            )),
+            // None that is known is not none that is reached.
+            value: if radius.tier_zero == 0 { "not known".to_owned() } else { grouped(radius.reach_tier_zero) },
+            note: match radius.tier_zero {
+                0 => "Nothing in these sources is known to be of tier zero.".into(),
+                _ => Text::new(format!(
+                    "identities, {} % of {}; {} belong to it.",
+                    decimal(share(radius.reach_tier_zero, radius.identities)),
+                    grouped(radius.identities),
+                    grouped(radius.tier_zero_members)
+                )),
+            },
             drawing: None,
         },
         Figure {

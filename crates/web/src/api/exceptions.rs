@@ -1,6 +1,7 @@
 //! The register of exceptions: asked for, agreed to by somebody else, reviewed, ended.
 
 use axum::extract::State;
+use countersign_administrator::UndocumentedKind;
 use countersign_model::{ExceptionId, ExceptionStanding};
 use http::StatusCode;
 
@@ -65,8 +66,27 @@ pub(crate) async fn exceptions(
 #[utoipa::path(get, path = "/api/v1/exceptions/undocumented", tag = "exceptions", responses((status = 200, body = Vec<Undocumented>),
     (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn undocumented(State(site): State<Site>, _: Caller) -> Result<axum::Json<Vec<Undocumented>>, Fault> {
-    let found = asking::ask(&site, |administrator, tick| administrator.undocumented(tick)).await?;
-    Ok(axum::Json(found.into_iter().map(Undocumented::from).collect()))
+    Ok(axum::Json(deviations(&site).await?.into_iter().map(Undocumented::from).collect()))
+}
+
+/// What the administrator finds, and attestations that the newest assessment of the estate speaks against.
+pub(crate) async fn deviations(site: &Site) -> Result<Vec<countersign_administrator::Undocumented>, Fault> {
+    let mut found = asking::ask(site, |administrator, tick| administrator.undocumented(tick)).await?;
+    let assessed = site.estate().assessed();
+    let against = assessed.iter().flat_map(|assessed| assessed.gaps.contradicted());
+    found.extend(against.map(|(control, word, measured)| countersign_administrator::Undocumented {
+        kind: UndocumentedKind::SuppressedFinding,
+        what: control.id.to_owned(),
+        why: format!(
+            "{} says that it is {}, and {} finds {}",
+            word.by,
+            word.claim.name(),
+            measured.id,
+            measured.found()
+        ),
+        until: Some(word.until),
+    }));
+    Ok(found)
 }
 
 #[utoipa::path(get, path = "/api/v1/exceptions/{id}", tag = "exceptions", params(("id" = String, Path)),

@@ -18,13 +18,13 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::exception_url;
+use crate::Site;
 use crate::error::{Fault, PageFault};
 use crate::extract::{Form, PagePath, PageQuery};
 use crate::guard::Caller;
 use crate::page::{Done, Shell, done, html};
 use crate::portal::After;
 use crate::words::{Sign, sign};
-use crate::{Site, asking};
 
 const PLACE: &str = "/console/exceptions";
 pub(super) const NEW: &str = "/console/new-exception";
@@ -102,7 +102,7 @@ struct UndocumentedPage {
 }
 
 pub(super) async fn undocumented(State(site): State<Site>, caller: Caller) -> Result<Response, PageFault> {
-    let rows = asking::ask(&site, |administrator, tick| administrator.undocumented(tick)).await?;
+    let rows = crate::api::exceptions::deviations(&site).await?;
     Ok(html(&UndocumentedPage { shell: Shell::new(&caller, PLACE, site.now(), None), rows }))
 }
 

@@ -188,9 +188,9 @@ pub struct ExceptionWeek {
 /// What lets more through than its tier means to, and is in no register.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Undocumented {
-    /// `observed-resource`, `observed-policy`, `ownerless-policy` or `wider-than-tier`.
+    /// `observed-resource`, `observed-policy`, `ownerless-policy`, `wider-than-tier`, `reachable-around` or `suppressed-finding`.
     pub kind: String,
-    /// The resource or policy.
+    /// The resource, policy or control.
     pub what: String,
     pub why: String,
     /// When it ends by itself, where it does.

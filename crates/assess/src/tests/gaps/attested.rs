@@ -41,9 +41,15 @@ fn where_something_can_be_measured_it_is_partial_at_most_and_never_against_evide
     assert_eq!(score(&own), Interval::UNKNOWN);
     own.tallies.extend([told(Told::DoorsCovered, 0, 10, 10)]);
     assert_eq!(state(&own, "coverage"), State::NotInPlace);
+    // And it is said that it stands against it.
+    let gaps = assessed(&Estate::default().inventory(), &own).gaps;
+    let against: Vec<_> =
+        gaps.contradicted().map(|(control, word, wrong)| (control.id, &*word.by, wrong.id, wrong.found())).collect();
+    assert_eq!(against, [("coverage", "ana@corp.example", "doors-covered", 10)]);
     // A word against it takes nothing from what is shown to be in place.
     let own = Own { attestations: vec![word("coverage", State::NotInPlace)], ..perfect() };
     assert_eq!(state(&own, "coverage"), State::InPlace);
+    assert_eq!(assessed(&Estate::default().inventory(), &own).gaps.contradicted().count(), 0);
 }
 
 #[test]

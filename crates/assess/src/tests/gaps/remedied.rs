@@ -61,8 +61,8 @@ fn the_earliest_missing_step_comes_first_and_the_rest_waits_for_it() {
     assert!(moving[first..].iter().all(|step| step.sequence != earliest));
     assert!(moving[first..].iter().all(|step| step.waits_for.contains(&earliest)));
     assert!(moving[..first].iter().all(|step| step.waits_for.is_empty()));
-    let kinds: Vec<_> = moving[..first].iter().map(|step| step.kind).collect();
-    assert!(kinds.is_sorted());
+    let order: Vec<_> = moving[..first].iter().map(|step| (step.kind, step.severity)).collect();
+    assert!(order.is_sorted(), "{order:?}");
 }
 
 #[test]

@@ -28,10 +28,13 @@ impl Exports {
         for path in paths {
             let about = fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?;
             if about.is_dir() {
-                let before = exports.files.len();
+                let (before, left) = (exports.files.len(), exports.left_out.len());
                 exports.walk(path, 0, limits)?;
                 if exports.files.len() == before {
-                    bail!("{} holds no file of a kind that is known here", path.display());
+                    let first = exports.left_out.get(left).map(|name| {
+                        format!("; named by itself, a file such as {} says why", crate::terminal::plain(name))
+                    });
+                    bail!("{} holds no file of a kind that is known here{}", path.display(), first.unwrap_or_default());
                 }
             } else {
                 exports.take(path, true, limits)?;

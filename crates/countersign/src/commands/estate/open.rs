@@ -38,7 +38,8 @@ pub(in crate::commands) async fn open(
     if let Some(path) = &which.kept.estate {
         return work.run(|| saved(path));
     }
-    let control = control()?;
+    let control =
+        control().context("no exports and no --estate are named, so that the server's estate is asked for")?;
     let Some(bytes) = work.wait(control.download(SERVER, Limits::default().total_bytes)).await? else {
         bail!(
             "the server keeps no estate yet: `countersign estate import FILE…` takes exports in; or name exports to \

@@ -115,9 +115,13 @@ impl Script {
 
     /// Cuts every lease that was ever given.
     pub(super) fn cut(&self) {
+        self.cut_by(RevocationCause::FactChanged);
+    }
+
+    pub(super) fn cut_by(&self, cause: RevocationCause) {
         for tether in self.look(|observed| observed.tethers.clone()) {
             tether.cut(Revocation {
-                cause: RevocationCause::FactChanged,
+                cause,
                 at: NOW,
                 decision: Some(DecisionId::from_random(99)),
                 message: "The device is no longer compliant.".to_owned(),

@@ -2,7 +2,7 @@
 //! to check; a new check or a new channel does not compile without one.
 
 use countersign_identity::assertion;
-use countersign_lease::EndReason;
+use countersign_lease::{EndReason, Revocation, RevocationCause};
 use countersign_model::ActionClass;
 use http::Method;
 use hyper::client::conn::http2;
@@ -31,6 +31,7 @@ enum Check {
     WrongCredential,
     UnknownResource,
     RevokedMidStream,
+    ExceptionEnds,
     RevokedWhileWaiting,
     LeaseEnds,
     ForeignOrigin,
@@ -111,13 +112,14 @@ impl Channel {
 }
 
 impl Check {
-    const ALL: [Self; 23] = [
+    const ALL: [Self; 24] = [
         Self::IdentityHeaders,
         Self::ListedInConnection,
         Self::NoCredential,
         Self::WrongCredential,
         Self::UnknownResource,
         Self::RevokedMidStream,
+        Self::ExceptionEnds,
         Self::RevokedWhileWaiting,
         Self::LeaseEnds,
         Self::ForeignOrigin,
@@ -168,7 +170,13 @@ impl Check {
                 let ask = Ask { host: "unknown.localhost", ..channel.ask("/a") };
                 refused(channel, ask.with("cookie", SESSION), 403, "7").await;
             }
-            Self::RevokedMidStream => revoked_mid_stream(channel).await,
+            Self::RevokedMidStream => revoked_mid_stream(channel, RevocationCause::FactChanged).await,
+            // Its end is an instant in the schedule; whoever answers for it leaves by a change of facts.
+            Self::ExceptionEnds => {
+                for cause in [RevocationCause::TimePassed, RevocationCause::FactChanged] {
+                    revoked_mid_stream(channel, cause).await;
+                }
+            }
             Self::RevokedWhileWaiting => revoked_while_waiting(channel).await,
             Self::LeaseEnds => lease_ends(channel).await,
             Self::ForeignOrigin => {
@@ -415,7 +423,7 @@ async fn lease_ends(channel: Channel) {
     }
 }
 
-async fn revoked_mid_stream(channel: Channel) {
+async fn revoked_mid_stream(channel: Channel, cause: RevocationCause) {
     let fixture = start().await;
     match channel {
         Channel::WebSocket => {
@@ -431,7 +439,7 @@ async fn revoked_mid_stream(channel: Channel) {
             assert_eq!(client.read_until(b"hello").await, b"\x81\x05hello");
             client.write(b"\x81\x02hi").await;
             assert_eq!(client.read_until(b"hi").await, b"\x81\x02hi");
-            fixture.script.cut();
+            fixture.script.cut_by(cause);
             let mut close = vec![0x88, 38, 0x03, 0xf0];
             close.extend(b"The device is no longer compliant.");
             close[1] = u8::try_from(close.len() - 2).unwrap();
@@ -441,7 +449,7 @@ async fn revoked_mid_stream(channel: Channel) {
             let (feed, answer) = upload(&fixture, false, channel.ask("/upload").with("cookie", SESSION));
             let answer = tokio::spawn(answer);
             fixture.script.until("the first bytes", |observed| observed.arrived > 0).await;
-            fixture.script.cut();
+            fixture.script.cut_by(cause);
             if let Ok(answer) = answer_of(answer).await {
                 assert_eq!(answer.status(), 403);
             }
@@ -451,7 +459,7 @@ async fn revoked_mid_stream(channel: Channel) {
             let mut answer = channel.send(&fixture, channel.ask("/stream").with("cookie", SESSION)).await;
             assert_eq!(answer.frame().await.unwrap().unwrap().into_data().unwrap(), "xxxxx");
             assert_eq!(fixture.script.look(|observed| observed.ended.len()), 0);
-            fixture.script.cut();
+            fixture.script.cut_by(cause);
             let end = answer.frame().await.expect("a truncated body does not look complete");
             if channel == Channel::Grpc {
                 assert_eq!(end.unwrap().into_trailers().unwrap()["grpc-status"], "7");
@@ -460,7 +468,8 @@ async fn revoked_mid_stream(channel: Channel) {
             }
         }
     }
-    revocation_recorded(&fixture, channel).await;
+    let revoked = revocation_recorded(&fixture, channel).await;
+    assert_eq!(revoked.cause, cause, "{channel:?}");
 }
 
 async fn revoked_while_waiting(channel: Channel) {
@@ -494,11 +503,14 @@ async fn answer_of(answer: tokio::task::JoinHandle<Result<Answer, hyper::Error>>
 }
 
 /// The lease ended as revoked, and the application's side is closed too.
-async fn revocation_recorded(fixture: &Fixture, channel: Channel) {
+async fn revocation_recorded(fixture: &Fixture, channel: Channel) -> Revocation {
     fixture.script.until("the end of the lease", |observed| observed.ended.len() == 1).await;
     fixture.script.until("the end at the application", |observed| observed.broken == 1).await;
     let reason = fixture.script.look(|observed| observed.ended[0].reason.clone());
-    assert!(matches!(reason, EndReason::Revoked(_)), "{channel:?}: {reason:?}");
+    match reason {
+        EndReason::Revoked(revocation) => revocation,
+        other => panic!("{channel:?}: {other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
