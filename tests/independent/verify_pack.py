@@ -5,7 +5,8 @@ Countersign; that is its point.
     verify_pack.py PACK [--key VERIFIER_KEY] [FILE...]
 
 FILEs are the exports that were assessed: each is looked up by its SHA-256 among the pack's sources. With the ledger's verifier
-key the proofs in the pack are checked as well: that an entry which names the pack's root is in the signed log.
+key the proofs in the pack are checked as well: that an entry which names the pack's root is in the signed log, or the acts that
+imported all of its sources.
 
 Exit status: 0 everything holds; 1 something does not, said on standard output; 2 it is no evidence pack.
 """
@@ -66,20 +67,51 @@ def check_indicator(name, part, sources):
         yield f"{name!r} rests on a file that is none of the sources: {digest}"
 
 
-def check_proof(proof, root, key):
-    import verify_ledger
-
+def check_proof(proof, key):
     import tempfile
 
-    if root not in proof["entry"]:
-        yield "a proof is of an entry that does not name this pack"
+    import verify_ledger
+
     with tempfile.TemporaryDirectory() as directory:
         path = pathlib.Path(directory, "proof")
         path.write_text(json.dumps(proof))
         try:
             verify_ledger.check_proof(path, verify_ledger.VerifierKey(key))
-        except (verify_ledger.Refused, verify_ledger.Unusable) as error:
+        except (verify_ledger.Refused, verify_ledger.Unusable, ValueError, KeyError, TypeError, AttributeError) as error:
             yield f"a proof does not hold: {error}"
+
+
+def is_import_of(proof, files):
+    """Whether the entry is the act that imported exactly these files: it has one hash over their hashes."""
+    act = json.loads(proof["entry"])["body"].get("act", {})
+    _, found, rest = act.get("detail", "").partition("(SHA-256 of their SHA-256 ")
+    every = sha256("\n".join(sorted(files)).encode())
+    return act.get("verb") == "estate.import" and bool(found) and rest.partition(")")[0] == every
+
+
+def check_proofs(pack, key):
+    if not pack["ledger"]:
+        yield "there is no proof in it that a ledger recorded it"
+        return
+    named, imported = False, set()
+    for document in pack["ledger"]:
+        proof = document["proof"] if "files" in document else document
+        faults = list(check_proof(proof, key))
+        yield from faults
+        if faults:
+            continue
+        if "files" not in document:
+            if pack["root"] in proof["entry"]:
+                named = True
+            else:
+                yield "a proof is of an entry that does not name this pack"
+        elif is_import_of(proof, document["files"]):
+            imported.update(document["files"])
+        else:
+            yield "a proof is of an entry that is no import of its files"
+    for source in pack["manifest"]["sources"]:
+        if not named and source["sha256"] not in imported:
+            yield f"no proof says that {source['name']!r} was imported"
 
 
 def check(pack, key, files):
@@ -97,8 +129,7 @@ def check(pack, key, files):
         if sha256(path.read_bytes()) not in sources:
             yield f"{path} is none of the sources, or was changed"
     if key:
-        for proof in pack["ledger"]:
-            yield from check_proof(proof, pack["root"], key)
+        yield from check_proofs(pack, key)
 
 
 def main():

@@ -192,6 +192,17 @@ impl Administrator {
         target: impl fmt::Display,
         detail: impl Into<String>,
     ) -> Result<(), ActError> {
+        self.record_act_at(actor, verb, target, detail).await.map(drop)
+    }
+
+    /// The same, and says at which index of the ledger it stands.
+    pub async fn record_act_at(
+        &self,
+        actor: &Actor,
+        verb: &str,
+        target: impl fmt::Display,
+        detail: impl Into<String>,
+    ) -> Result<u64, ActError> {
         let act = ActEntry {
             by: actor.subject.clone(),
             decision: actor.decision,
@@ -199,8 +210,8 @@ impl Administrator {
             target: target.to_string(),
             detail: detail.into(),
         };
-        self.record(EntryBody::Act(act)).await.map_err(|_| ActError::Unavailable)?;
-        Ok(())
+        let receipt = self.record(EntryBody::Act(act)).await.map_err(|_| ActError::Unavailable)?;
+        Ok(receipt.index())
     }
 
     /// Records why somebody was turned away, unless there are too many of them ([`Refusals`]). Failing to record changes

@@ -5,9 +5,11 @@
 
 mod coverage;
 mod done;
+mod entitled;
 mod matrix;
 mod past;
 mod situation;
+mod strictness;
 mod undocumented;
 mod why;
 
@@ -29,9 +31,13 @@ use past::Unknown;
 
 pub use coverage::{Coverage, Door, Gaps, Ownerless};
 pub use done::{DidError, DidFilter, Doing, Done};
+pub use entitled::Enforced;
 pub use matrix::{AccessMatrix, MatrixRow, Members};
 pub use past::PastError;
 pub use situation::{Conditions, DeviceCondition, NetworkCondition, RequestCondition};
+#[cfg(test)]
+pub(crate) use strictness::CLOSED_TO_UNMANAGED;
+pub use strictness::{AgentBound, Strictness, Unmanaged};
 pub use undocumented::{Undocumented, UndocumentedKind};
 pub use why::{Chain, Provenance, Reversal, Why, WhyError};
 

@@ -64,9 +64,10 @@ use crate::world::World;
 pub use accounts::{AccountParts, ActError, Client, OneTimeLink, ProviderParts, Provision, SignInError};
 pub use apply::{ApplyReport, Bundle};
 pub use ask::{
-    AccessMatrix, Answer, AskError, Chain, Conditions, Coverage, DeviceCondition, DidError, DidFilter, Doing, Done,
-    Door, Gaps, Holder, MatrixRow, Members, NetworkCondition, Ownerless, PastError, Provenance, Reach,
-    RequestCondition, Reversal, Tick, Under, Undocumented, UndocumentedKind, WhatCan, WhoCan, Why, WhyError,
+    AccessMatrix, AgentBound, Answer, AskError, Chain, Conditions, Coverage, DeviceCondition, DidError, DidFilter,
+    Doing, Done, Door, Enforced, Gaps, Holder, MatrixRow, Members, NetworkCondition, Ownerless, PastError, Provenance,
+    Reach, RequestCondition, Reversal, Strictness, Tick, Under, Undocumented, UndocumentedKind, Unmanaged, WhatCan,
+    WhoCan, Why, WhyError,
 };
 pub use built_in::{AUDITORS, ENFORCEMENT_POINTS, LOCAL_OPERATOR, OWNERS, built_in_resources};
 pub use clock::SystemClock;

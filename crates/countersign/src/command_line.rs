@@ -28,7 +28,7 @@ pub use policy::{
     Circumstance, FailOn, LintFormat, Loss, Policy, PolicyDirectory, PolicyFmt, PolicyLint, PolicyMatrix, PolicyProve,
     PolicyReplay, PolicyReview, PolicySuggest, PolicyTest, Proving, Recorded, ReplayFormat, ReviewFormat, TestFormat,
 };
-pub use report::{Report, ReportCommand, ReportMade, ReportVerify};
+pub use report::{Report, ReportCommand, ReportMade, ReportPortfolio, ReportVerify};
 pub use words::{described, read};
 
 const EXIT_CODES: &str = "\

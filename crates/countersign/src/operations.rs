@@ -1,5 +1,5 @@
-//! The operations listener, on loopback: metrics for Prometheus, and whether the process lives and may be sent
-//! requests. Nothing here needs a decision, because nothing here tells who does what.
+//! The operations listener, on loopback: metrics for Prometheus, those of the newest assessment of the estate among them, and
+//! whether the process lives and may be sent requests. Nothing here needs a decision, because nothing here tells who does what.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use countersign_administrator::Administrator;
+use countersign_govern::Estate;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
@@ -40,7 +41,7 @@ impl Operations {
 
     pub async fn serve(
         self,
-        administrator: Administrator,
+        (administrator, estate): (Administrator, Estate),
         metrics: PrometheusHandle,
         shutdown: impl Future<Output = ()>,
     ) {
@@ -54,9 +55,9 @@ impl Operations {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
-            let (administrator, metrics) = (administrator.clone(), metrics.clone());
+            let (administrator, estate, metrics) = (administrator.clone(), estate.clone(), metrics.clone());
             let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-                let answer = answer(&request, &administrator, &metrics);
+                let answer = answer(&request, &administrator, &estate, &metrics);
                 async move { Ok::<_, Infallible>(answer) }
             });
             tokio::spawn(async move {
@@ -74,6 +75,7 @@ impl Operations {
 fn answer(
     request: &Request<Incoming>,
     administrator: &Administrator,
+    estate: &Estate,
     metrics: &PrometheusHandle,
 ) -> Response<Full<Bytes>> {
     let (status, text) = match (request.method(), request.uri().path()) {
@@ -84,7 +86,7 @@ fn answer(
                 Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")),
             }
         }
-        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, metrics.render()),
+        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, metrics.render() + &assessed(estate)),
         (&Method::GET | &Method::HEAD, _) => {
             (StatusCode::NOT_FOUND, "here are /metrics, /healthz and /readyz\n".to_owned())
         }
@@ -99,4 +101,14 @@ fn answer(
         headers.insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
     }
     response
+}
+
+/// The figures of the newest assessment, and when it was; nothing before the first. Figures of areas, tiers and segments: none is
+/// of somebody.
+fn assessed(estate: &Estate) -> String {
+    const WHEN: &str = "countersign_assessment_timestamp_seconds";
+    let Some(assessed) = estate.assessed() else { return String::new() };
+    let at = assessed.as_of.millis() / 1000;
+    let when = format!("# HELP {WHEN} When the estate was assessed last\n# TYPE {WHEN} gauge\n{WHEN} {at}\n");
+    when + &countersign_assess::prometheus(&assessed.metrics)
 }

@@ -151,7 +151,11 @@ impl System {
         tasks.push(tokio::spawn(telemetry::upkeep(metrics.clone(), stopped(stop.clone()))));
         tasks.push(tokio::spawn(gateway.serve(stopped(stop.clone()))));
         if let Some(operations) = operations {
-            tasks.push(tokio::spawn(operations.serve(administrator.clone(), metrics, stopped(stop.clone()))));
+            tasks.push(tokio::spawn(operations.serve(
+                (administrator.clone(), estate.clone()),
+                metrics,
+                stopped(stop.clone()),
+            )));
         }
         let governed = estate.clone();
         let stopping_estate = stop.clone();

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use crate::estate::{Estate, Held};
 use crate::progress::{Progress, Step};
 use crate::standing::Standing;
-use crate::told::told;
+use crate::told::{Layers, NeverExercised, told};
 
 /// Questions that wait for their turn; who comes after them is told to come back.
 const WAITING: usize = 64;
@@ -26,6 +26,8 @@ const WAITING: usize = 64;
 pub struct Assessed {
     pub(crate) generation: u64,
     assessment: Assessment,
+    /// Standing access that nobody used; nothing where the ledger could not be read.
+    pub never_exercised: Option<NeverExercised>,
     /// Identities that are one, and those that may be.
     pub links: Vec<Link>,
     pub proposals: Vec<Proposal>,
@@ -196,10 +198,13 @@ impl Estate {
 /// holds it.
 fn stand(estate: Estate, held: &Held, progress: &Progress) {
     let as_of = estate.0.administrator.now();
-    let own = told(&estate.0.administrator, as_of);
+    let administrator = estate.0.administrator.clone();
     let estate = Cell::new(Some(estate));
     let stood = catch_unwind(AssertUnwindSafe(|| {
-        assess(held, &own, as_of, progress, |assessed| {
+        let told = told(&administrator, &held.inventory, as_of, progress);
+        // It goes on answering long after, and keeps no ledger open for that.
+        drop(administrator);
+        assess(held, &told, as_of, progress, |assessed| {
             if let Some(estate) = estate.take() {
                 estate.end(Ok(assessed));
             }
@@ -216,7 +221,7 @@ fn stand(estate: Estate, held: &Held, progress: &Progress) {
 
 fn assess(
     held: &Held,
-    own: &Own,
+    (own, layers): &(Own, Option<Layers>),
     as_of: Timestamp,
     progress: &Progress,
     publish: impl FnOnce(Assessed),
@@ -227,7 +232,8 @@ fn assess(
     };
     let inventory = &held.inventory;
     go_on("drawing the graph")?;
-    let projection = inventory.project().map_err(|error| Failed::Impossible(error.to_string()))?;
+    let mut projection = inventory.project().map_err(|error| Failed::Impossible(error.to_string()))?;
+    let put = layers.as_ref().map(|layers| layers.put(inventory, &mut projection));
     let parameters = Parameters::default();
     let mut standing = Standing::new(inventory, &projection, &parameters, as_of);
     go_on("checking and measuring")?;
@@ -241,9 +247,10 @@ fn assess(
     go_on("finishing")?;
     standing.take(&assessment.health, &links);
     let (classifiable, unclassified) = standing.classified();
+    let never_exercised = put.map(|put| put.never_exercised(&projection, |id| standing.named.edge(id)));
     let (queue, jobs) = sync_channel::<Job>(WAITING);
     let generation = held.generation;
-    publish(Assessed { generation, assessment, links, proposals, classifiable, unclassified, queue });
+    publish(Assessed { generation, assessment, never_exercised, links, proposals, classifiable, unclassified, queue });
     for job in jobs {
         if catch_unwind(AssertUnwindSafe(|| job(&standing))).is_err() {
             tracing::error!("a question to the estate broke off");

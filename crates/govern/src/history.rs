@@ -5,6 +5,8 @@ use countersign_estate::{Batch, Change, FileRead, Relation, Report, Skipped};
 use countersign_model::{SubjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::proofs::ALL;
+
 /// How many files and changes of one import are listed.
 const LISTED: usize = 200;
 
@@ -19,6 +21,9 @@ pub struct Imported {
     /// When it was imported.
     pub recorded: Timestamp,
     pub by: SubjectId,
+    /// Where the ledger has it; of imports that are older than this field nobody kept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<u64>,
     /// System, realm and part: `active-directory:CORP.EXAMPLE/users`.
     pub parts: Vec<String>,
     /// The first of them.
@@ -87,6 +92,7 @@ impl Imported {
             at,
             recorded,
             by,
+            entry: None,
             parts: batch.parts().iter().map(ToString::to_string).collect(),
             files: batch.files().iter().take(LISTED).cloned().collect(),
             file_count: batch.files().len() as u64,
@@ -119,7 +125,7 @@ impl Imported {
         const NAMED: usize = 50;
         let counts = &self.counts;
         let mut detail = format!(
-            "collected {}; nodes +{} ~{} -{} back {}; edges +{} ~{} -{} back {}; files {} (SHA-256 of their SHA-256 {all})",
+            "collected {}; nodes +{} ~{} -{} back {}; edges +{} ~{} -{} back {}; files {} {ALL}{all})",
             self.at,
             counts.nodes_added,
             counts.nodes_changed,

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use countersign_administrator::{ActError, Actor};
 use countersign_estate::{Batch, Fault, Input, Watch, read};
 use countersign_model::Timestamp;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::estate::{Estate, Held, NotReady};
@@ -17,6 +16,7 @@ use crate::files::{Decisions, KeptError};
 use crate::history::Imported;
 use crate::own;
 use crate::progress::Progress;
+use crate::proofs::{IMPORT, hash_of};
 
 /// Bytes of all uploads of one import as they come over the wire; archives may unpack to more, within the estate's limits.
 pub const UPLOAD_BYTES: usize = 512 << 20;
@@ -185,9 +185,10 @@ impl Turn {
             imported.number = held.history.last().map_or(0, |last| last.number) + 1;
             progress.tell("writing", "", 0, 0);
             let staged = files.stage(&inventory)?;
-            Ok((imported, Some((staged, inventory, hash_of(&batch)))))
+            let hash = hash_of(batch.files().iter().map(|file| &*file.sha256));
+            Ok((imported, Some((staged, inventory, hash))))
         });
-        let (imported, staged) = merged.await??;
+        let (mut imported, staged) = merged.await??;
         let Some((staged, inventory, hash)) = staged else { return Ok(imported) };
         if self.progress.is_stopped() {
             return Err(ImportError::Stopped);
@@ -195,8 +196,8 @@ impl Turn {
         let mut parts = imported.parts.join(", ");
         parts.truncate(parts.char_indices().nth(500).map_or(parts.len(), |(place, _)| place));
         let administrator = &estate.0.administrator;
-        let recorded = administrator.record_act(&actor, "estate.import", parts, imported.detail(&hash)).await;
-        recorded.map_err(|_: ActError| ImportError::NotRecorded)?;
+        let recorded = administrator.record_act_at(&actor, IMPORT, parts, imported.detail(&hash)).await;
+        imported.entry = Some(recorded.map_err(|_: ActError| ImportError::NotRecorded)?);
 
         // A crash from here on leaves the record of an import that has to be done again, and the estate as it was.
         let (held, files, done) = (estate.held()?, estate.0.files.clone(), imported.clone());
@@ -239,11 +240,4 @@ fn read_all(estate: &Estate, uploads: &[Upload], progress: &Progress) -> Result<
     progress.tell("reading", "", 0, 0);
     let batch = read(&inputs, &estate.0.limits, &mut Watch::new(&mut tell))?;
     if progress.is_stopped() { Err(ImportError::Stopped) } else { Ok(batch) }
-}
-
-/// One hash that stands for all files, whatever their order.
-fn hash_of(batch: &Batch) -> String {
-    let mut hashes: Vec<&str> = batch.files().iter().map(|file| &*file.sha256).collect();
-    hashes.sort_unstable();
-    hex::encode(Sha256::digest(hashes.join("\n")))
 }

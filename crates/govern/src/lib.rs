@@ -10,6 +10,7 @@ mod history;
 mod importing;
 mod own;
 mod progress;
+mod proofs;
 mod standing;
 mod suggest;
 mod told;
@@ -21,11 +22,13 @@ pub use files::KeptError;
 pub use history::{Changed, How, Imported, Tally};
 pub use importing::{Ended, ImportError, Pending, Turn, UPLOAD_BYTES, Upload, Wanted};
 pub use progress::Step;
+pub use proofs::{ProofsError, SourceProof, SourceProofError};
 pub use standing::{
     EdgeLine, EdgeSeen, Facts, FoundHere, Lines, LinkedNode, NodePage, NodeRow, Nodes, QueryAnswer, SeenAt, Sort,
     Standing, Wish, word,
 };
 pub use suggest::Suggestion;
+pub use told::NeverExercised;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 //! and `publisher` for what is derived from it.
 
 use std::collections::VecDeque;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,7 @@ use crate::reader::{self, Entries, RawBundle};
 use crate::source::fetch_or_full;
 use crate::{
     AppendError, ConsistencyProof, Directory, Disk, Entry, InclusionProof, KeyError, Pending, ProofError, ReadError,
-    SignedCheckpoint, SigningKey, SystemDisk, VerifierKey, proof, publisher, recovery, writer,
+    SignedCheckpoint, SigningKey, SystemDisk, VerifierKey, proof, publisher, recovery, verify, writer,
 };
 
 /// How to open a ledger.
@@ -376,6 +376,16 @@ impl Ledger {
     pub fn prove_consistency(&self, old: u64, new: u64) -> Result<ConsistencyProof, ProofError> {
         let checkpoint = self.signed_checkpoint().ok_or(ReadError::NoCheckpoint)?;
         proof::consistency(&self.0.shared.files, &checkpoint, old, new)
+    }
+
+    /// Checks the newest entries of the published log against its checkpoint, as anybody outside would. Reads files.
+    pub fn verify_newest(
+        &self,
+        newest: u64,
+        progress: impl FnMut(verify::Progress) -> ControlFlow<()>,
+    ) -> Result<verify::Report, verify::VerifyError> {
+        let trust = verify::Trust { key: self.verifier_key().clone(), since: None };
+        verify::verify_newest(&self.0.shared.files, &trust, newest, progress)
     }
 
     /// Writes what is queued, signs a last checkpoint, and stops; other clones are refused from then on.

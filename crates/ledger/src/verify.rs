@@ -3,6 +3,7 @@
 //! signature still vouches for: an entry where the tiles are genuine, a bundle where its tile is not.
 
 use std::fmt;
+use std::ops::ControlFlow;
 
 use tlog_tiles::{Hash, record_hash};
 
@@ -34,6 +35,8 @@ pub struct Report {
     pub checkpoint: SignedCheckpoint,
     /// Entries under the checkpoint.
     pub entries: u64,
+    /// Of these, how many were looked at.
+    pub checked: u64,
     /// Of these, how many are archived and were checked by their hashes alone.
     pub archived: u64,
     /// In the order of the log; at most [`MAX_FAULTS`].
@@ -112,10 +115,25 @@ pub fn verify_source(
     trust: &Trust,
     mut progress: impl FnMut(Progress),
 ) -> Result<Report, VerifyError> {
+    verify_newest(source, trust, u64::MAX, |at| {
+        progress(at);
+        ControlFlow::Continue(())
+    })
+}
+
+/// The same, of no more than the newest entries: whole bundles with `newest` entries, or one bundle more than that. Those
+/// before them are vouched for by nothing but the hashes above them. `progress` ends it with `Break`; the report is then of
+/// what was checked so far.
+pub fn verify_newest(
+    source: &impl Source,
+    trust: &Trust,
+    newest: u64,
+    mut progress: impl FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Report, VerifyError> {
     let note = source.fetch(&LogPath::Checkpoint)?.ok_or(VerifyError::NoCheckpoint)?;
     let checkpoint = trust.key.open(&note)?;
     let size = checkpoint.size;
-    let mut report = Report { checkpoint, entries: size, archived: 0, faults: Vec::new() };
+    let mut report = Report { checkpoint, entries: size, checked: 0, archived: 0, faults: Vec::new() };
 
     let mut tiles = Tiles { source, size, level_one: Vec::new(), end: Vec::new() };
     if !tiles.authenticate(&report.checkpoint, &mut report.faults)? {
@@ -126,15 +144,18 @@ pub fn verify_source(
         report.faults.extend(history_fault(source, &report.checkpoint, since));
     }
     let archived = source.archived()?;
-    for n in 0..size.div_ceil(TILE) {
+    for n in size.saturating_sub(newest) / TILE..size.div_ceil(TILE) {
         let done = ((n + 1) * TILE).min(size);
         let width = u16::try_from(done - n * TILE).unwrap_or(256);
         if tiles.check_bundle(n, width, n < archived, &mut report.faults)? {
             report.archived += u64::from(width);
         }
-        progress(Progress { done, total: size });
+        report.checked += u64::from(width);
         if report.faults.len() >= MAX_FAULTS {
             report.faults.truncate(MAX_FAULTS);
+            break;
+        }
+        if progress(Progress { done, total: size }).is_break() {
             break;
         }
     }

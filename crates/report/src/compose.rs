@@ -63,7 +63,7 @@ fn state(state: State) -> Cell {
 }
 
 /// A score as its bar and its numbers.
-fn score(score: Interval) -> Cell {
+pub(crate) fn score(score: Interval) -> Cell {
     Cell::Drawn(interval(score.at_least, score.at_most, 84.0, 9.0), words(score).into())
 }
 
@@ -91,7 +91,7 @@ const fn severity(severity: Severity) -> &'static str {
 }
 
 /// The text with a capital letter.
-fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

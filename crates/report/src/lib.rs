@@ -10,6 +10,7 @@ mod drawing;
 mod html;
 mod pack;
 mod pdf;
+mod portfolio;
 mod text;
 
 use countersign_assess::{Assessment, Snapshot};
@@ -17,6 +18,7 @@ use countersign_estate::FileRead;
 
 pub use pack::{Pack, PackFault, SourceFile, Verified, Wrong, snapshot, verify};
 pub use pdf::PdfFault;
+pub use portfolio::{Earlier, Portfolio, Refused, Risk, Standing};
 
 /// What a report is made of.
 #[derive(Clone, Copy, Debug)]

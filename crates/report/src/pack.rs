@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Content;
 
+pub(crate) use verify::open;
 pub use verify::{Verified, Wrong, verify};
 
 const FORMAT: &str = "countersign-evidence";
@@ -162,4 +163,4 @@ fn digest(text: &str) -> String {
 }
 
 /// The fields of a pack's file.
-type Fields = Map<String, Value>;
+pub(crate) type Fields = Map<String, Value>;

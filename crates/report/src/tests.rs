@@ -5,5 +5,6 @@
 mod estate;
 mod hostile;
 mod pack;
+mod portfolio;
 mod sample;
 mod whole;

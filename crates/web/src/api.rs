@@ -73,6 +73,7 @@ pub(crate) fn router() -> Router<Site> {
         .route("/estate/imports/under-way", axum::routing::delete(inventory::stop_import))
         .route("/estate/imports/{number}", get(inventory::one_import))
         .route("/estate/inventory", get(inventory::inventory))
+        .route("/estate/proofs", get(inventory::proofs))
         .route("/estate/nodes", get(inventory::nodes))
         .route("/estate/node", get(inventory::node))
         .route("/estate/node/edges", get(inventory::node_edges))

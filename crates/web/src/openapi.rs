@@ -33,7 +33,7 @@ use crate::{authzen, device};
         control::policies, control::policy_files, control::publish, replay::replay,
         proposals::proposals, proposals::propose, proposals::proposal, proposals::approve, proposals::reject, control::apply, control::backup,
         inventory::status, inventory::import, inventory::stop_import, inventory::imports, inventory::one_import,
-        inventory::inventory, inventory::nodes, inventory::node, inventory::node_edges, inventory::links,
+        inventory::inventory, inventory::proofs, inventory::nodes, inventory::node, inventory::node_edges, inventory::links,
         inventory::decide_links, inventory::classify, assessed::assess, assessed::stop_assessing, assessed::health,
         assessed::gaps, assessed::blast_radius, assessed::paths,
         device::enroll, device::renew, device::report,

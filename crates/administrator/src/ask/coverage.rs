@@ -64,7 +64,7 @@ pub struct Ownerless {
 }
 
 impl Door {
-    fn of(resource: &Resource) -> Vec<Self> {
+    pub(super) fn of(resource: &Resource) -> Vec<Self> {
         let door = |action, methods: &[&str], path| Self {
             resource: resource.id.clone(),
             action: Action::http(action),
@@ -85,7 +85,7 @@ impl Door {
         doors
     }
 
-    fn wanted<'r>(&self, record: &'r ResourceRecord) -> Wanted<'r> {
+    pub(super) fn wanted<'r>(&self, record: &'r ResourceRecord) -> Wanted<'r> {
         let route = record.resource.routes.first();
         let prefix = route.map(|route| route.path_prefix.clone()).unwrap_or_default();
         let http = HttpCircumstances {

@@ -92,7 +92,7 @@ impl Administrator {
 
 impl Moment {
     /// By their place in `subjects`.
-    fn members(&self, subjects: &[&SubjectRecord], of: &Members) -> Vec<u32> {
+    pub(super) fn members(&self, subjects: &[&SubjectRecord], of: &Members) -> Vec<u32> {
         let below = match of {
             Members::Kind(_) => HashSet::new(),
             Members::Group(group) => self.view.below(group),

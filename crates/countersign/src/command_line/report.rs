@@ -47,6 +47,29 @@ pub enum ReportCommand {
                             countersign report verify evidence.json --key countersign.example.org+…\n\n\
                             tests/independent/verify_pack.py does the same with Python alone.")]
     Verify(ReportVerify),
+    /// Several tenants' evidence packs on one page, for whoever looks after them all: each is verified first and kept apart. Needs no server.
+    #[command(after_help = "Examples:\n  countersign report portfolio tenants/* --out portfolio.html\n  \
+                            countersign report portfolio ada/evidence.json bert/evidence.json --json\n\n\
+                            A folder is a tenant: its evidence packs are the .json files in it, the newest counts, the one before is what it is\n\
+                            compared with. Packs named one by one go to the organisation that they name. The exit code is 1 where a pack does\n\
+                            not verify.")]
+    Portfolio(ReportPortfolio),
+}
+
+#[derive(Debug, Args)]
+pub struct ReportPortfolio {
+    /// Folders, one for each tenant, or evidence packs.
+    #[arg(required = true, value_name = "DIR|PACK")]
+    pub packs: Vec<PathBuf>,
+    /// Where the page is written (.html); without it, a table is printed.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The date that the age of evidence is measured from, as in 2026-11-01T00:00:00Z; without it, now.
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<Timestamp>,
+    /// Write over a file that is there already.
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Args)]

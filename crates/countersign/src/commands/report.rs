@@ -1,6 +1,9 @@
 //! `report`: one estate, assessed and told as a page, a PDF or an evidence pack; and `report verify`, which checks such a pack
 //! without a server, and without believing it.
 
+mod portfolio;
+mod proofs;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -9,10 +12,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use countersign_assess::{Assessment, Own, Parameters, Snapshot};
-use countersign_ledger::{InclusionProof, VerifierKey};
 use countersign_model::Timestamp;
 use countersign_report::{Content, Pack, SourceFile, Verified, html, pdf, snapshot, verify};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Found;
 use super::estate::open::{dates, of_files, open};
@@ -33,6 +35,7 @@ pub(super) async fn report(
 ) -> anyhow::Result<()> {
     match options.command {
         Some(ReportCommand::Verify(options)) => check(global, &options, terminal),
+        Some(ReportCommand::Portfolio(options)) => portfolio::portfolio(&options, terminal),
         None => make(control, options.made, terminal).await,
     }
 }
@@ -70,7 +73,16 @@ async fn make(
     let (as_of, at) = dates(as_of);
     let (before, trend) = earlier(&before, as_of)?;
     let work = Work::begin(terminal);
-    let inventory = open(&Which::from(looked), at, control, &work, terminal).await?;
+    let which = Which::from(looked);
+    let of_server = which.files.is_empty() && which.kept.estate.is_none();
+    let server = if of_server { Some(control()?) } else { None };
+    let again = server.clone();
+    let inventory = open(&which, at, || again.context("the server is not asked"), &work, terminal).await?;
+    // After the estate: an import in between is proven and does no harm.
+    let recorded = match (&server, form) {
+        (Some(server), Form::Evidence) => proofs::of_server(server, &work).await?,
+        _ => Vec::new(),
+    };
     let bytes = work.run(|| {
         work.doing("building the graph");
         let projection = inventory.project()?;
@@ -84,7 +96,10 @@ async fn make(
         Ok(match form {
             Form::Page => html(&content).into_bytes(),
             Form::Paper => pdf(&content)?,
-            Form::Evidence => Pack::of(&content)?.to_json().into_bytes(),
+            Form::Evidence => {
+                let pack = recorded.into_iter().fold(Pack::of(&content)?, Pack::recorded);
+                pack.to_json().into_bytes()
+            }
         })
     })?;
     write(&out, &bytes)?;
@@ -154,7 +169,7 @@ fn check(global: &Global, options: &ReportVerify, terminal: &Terminal) -> anyhow
         wrong.extend(compare(&verified.sources, given, &mut notes));
     }
     match &key {
-        Some(key) => wrong.extend(recorded(&verified, key, &mut notes)),
+        Some(key) => wrong.extend(proofs::check(&verified, key, &mut notes)),
         None if verified.ledger.is_empty() => notes.push("no ledger recorded this pack".to_owned()),
         None => notes.push("that a ledger recorded it was not checked: --key names the ledger's key".to_owned()),
     }
@@ -178,34 +193,6 @@ fn compare<'f>(
     }
     if !missing.is_empty() {
         notes.push(format!("{} of {} sources were not among the files given", missing.len(), known.len()));
-    }
-    wrong
-}
-
-/// Whether the ledger of this key has an entry that names the pack.
-fn recorded(verified: &Verified, key: &VerifierKey, notes: &mut Vec<String>) -> Vec<String> {
-    if verified.ledger.is_empty() {
-        return vec!["there is no proof in it that a ledger recorded it".to_owned()];
-    }
-    let proof = |document: &Value| -> Result<String, String> {
-        let proof = InclusionProof::parse(document.to_string().as_bytes()).map_err(|error| error.to_string())?;
-        let proven = proof.check(key).map_err(|error| error.to_string())?;
-        if !proof.entry.contains(&verified.root) {
-            return Err("its entry does not name this pack".to_owned());
-        }
-        Ok(format!(
-            "entry {} of the ledger {} names it, at {}",
-            proven.index,
-            proven.checkpoint.origin(),
-            proven.entry.at
-        ))
-    };
-    let mut wrong = Vec::new();
-    for document in &verified.ledger {
-        match proof(document) {
-            Ok(note) => notes.push(note),
-            Err(why) => wrong.push(format!("a proof does not hold: {why}")),
-        }
     }
     wrong
 }

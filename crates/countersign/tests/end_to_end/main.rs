@@ -9,6 +9,7 @@ mod archive;
 mod asking;
 mod authzen;
 mod conformance;
+mod counted;
 mod crash;
 mod cut;
 mod demonstration;

@@ -58,3 +58,35 @@ fn a_report_is_made_compared_and_verified() {
     fs::write(path("evidence.json"), forged).unwrap();
     fails(&["report", "verify", text(&path("evidence.json"))], 1);
 }
+
+#[test]
+fn a_portfolio_shows_each_tenant_by_its_own_packs() {
+    let directory = tempfile::tempdir().unwrap();
+    let export = export(directory.path());
+    let path = |name: &str| directory.path().join(name);
+    let make = |tenant: &str, name: &str, as_of: &str| {
+        fs::create_dir_all(path(tenant)).unwrap();
+        let out = path(tenant).join(name);
+        let line = ["report", text(&export), "--organisation", tenant, "--as-of", as_of, "--out", text(&out)];
+        succeeds(&line);
+        out
+    };
+    make("ada", "may.json", "2026-05-01T00:00:00Z");
+    make("ada", "june.json", "2026-06-01T00:00:00Z");
+    let bert = make("bert", "june.json", "2026-06-02T00:00:00Z");
+    let (ada, berts, out) = (path("ada"), path("bert"), path("portfolio.html"));
+    let line = ["report", "portfolio", text(&ada), text(&berts), "--out", text(&out)];
+    let told: Value = serde_json::from_str(&succeeds(&[&line[..], &["--json"]].concat())).unwrap();
+    assert_eq!(told["tenants"].as_array().unwrap().len(), 2);
+    let of_ada = told["tenants"].as_array().unwrap().iter().find(|one| one["tenant"] == "ada").unwrap();
+    assert!(of_ada["earlier"]["as-of"].as_str().unwrap().starts_with("2026-05-01"), "{of_ada}");
+    assert!(fs::read_to_string(&out).unwrap().contains("Zero Trust portfolio"));
+    fails(&line, 1);
+
+    // What does not verify is named, and shows nothing.
+    let forged = fs::read_to_string(&bert).unwrap().replace("\"found\":1", "\"found\":0");
+    fs::write(&bert, forged).unwrap();
+    let said = fails(&["report", "portfolio", text(&ada), text(&bert)], 1);
+    assert!(said.contains("not counted") && said.contains("june.json"), "{said}");
+    fails(&["report", "portfolio", text(&ada), "--out", text(&path("portfolio.pdf"))], 1);
+}

@@ -50,6 +50,11 @@ pub struct Verified {
 /// # Errors
 /// When it is no pack at all.
 pub fn verify(bytes: &[u8]) -> Result<Verified, PackFault> {
+    open(bytes).map(|(verified, _)| verified)
+}
+
+/// The same, with the parts as they were checked.
+pub(crate) fn open(bytes: &[u8]) -> Result<(Verified, Fields), PackFault> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let whole = canonical::Strict.deserialize(&mut reader).map_err(PackFault::Reading)?;
     reader.end().map_err(PackFault::Reading)?;
@@ -74,7 +79,7 @@ pub fn verify(bytes: &[u8]) -> Result<Verified, PackFault> {
         indicators += 1;
         rows += check_indicator(name, part, &known, &mut wrong);
     }
-    Ok(Verified {
+    let verified = Verified {
         root,
         organisation: manifest.organisation,
         as_of: manifest.as_of,
@@ -84,7 +89,8 @@ pub fn verify(bytes: &[u8]) -> Result<Verified, PackFault> {
         sources: manifest.sources,
         ledger,
         wrong,
-    })
+    };
+    Ok((verified, parts))
 }
 
 fn check_parts(manifest: &Manifest, parts: &Fields, wrong: &mut Vec<Wrong>) {

@@ -86,7 +86,7 @@ pub(crate) fn find(standing: &Standing<'_>, text: &str) -> Result<NodeId, Fault>
     standing.find(text).map_err(|error| Fault::Unknown(error.to_string()))
 }
 
-/// How far a compromise gets: of one node, or the summary of all.
+/// How far a compromise gets: of one node, or the summary of all, with the standing access that nobody used.
 #[utoipa::path(get, path = "/api/v1/graph/blast-radius", tag = "estate", params(RadiusQuery),
     responses((status = 200, body = Value), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn blast_radius(
@@ -96,7 +96,9 @@ pub(crate) async fn blast_radius(
 ) -> Result<axum::Json<Value>, Fault> {
     let assessed = site.estate().assessed().ok_or(NotAssessed::NotYet)?;
     let Some(of) = query.of else {
-        return json_of(json!({ "as-of": assessed.as_of, "radius": assessed.radius }));
+        return json_of(
+            json!({ "as-of": assessed.as_of, "radius": assessed.radius, "never-exercised": assessed.never_exercised }),
+        );
     };
     let radius = site.estate().ask(move |standing| {
         let id = find(standing, &of)?;

@@ -10,12 +10,13 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use countersign_estate::{Basis, Kind, Reason};
 use countersign_govern::{
-    Assessed, DecideError, Ended, ImportError, Lines, NodePage, Nodes, NotAssessed, NotReady, Said, Sort, Standing,
-    Wanted, Wish, Word, word,
+    Assessed, DecideError, Ended, ImportError, Lines, NodePage, Nodes, NotAssessed, NotReady, ProofsError, Said, Sort,
+    Standing, Wanted, Wish, Word, word,
 };
 use countersign_model::Tier;
 use futures_util::stream;
 use http::{StatusCode, header};
+use serde_json::{Value, json};
 
 use crate::Site;
 use crate::error::{Fault, Problem};
@@ -200,8 +201,20 @@ pub(crate) async fn inventory(State(site): State<Site>, caller: Caller) -> Resul
     Ok((headers, Body::from_stream(chunks)).into_response())
 }
 
+/// That what the estate rests on was imported by recorded acts: for each import the SHA-256 of its files, and the ledger's inclusion proof
+/// of the act, under a checkpoint. An evidence pack carries them.
+#[utoipa::path(get, path = "/api/v1/estate/proofs", tag = "estate",
+    responses((status = 200, body = Value), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn proofs(State(site): State<Site>, _: Caller) -> Result<axum::Json<Value>, Fault> {
+    let proofs = site.estate().proofs().await.map_err(|error| match error {
+        ProofsError::NotReady(error) => Fault::from(error),
+        other => Fault::Internal(other.to_string()),
+    })?;
+    Ok(axum::Json(json!({ "proofs": proofs })))
+}
+
 pub(crate) fn kind(text: &str) -> Result<Kind, Fault> {
-    let kind = serde_json::from_value(serde_json::Value::String(text.to_owned()));
+    let kind = serde_json::from_value(Value::String(text.to_owned()));
     kind.map_err(|_| Fault::Malformed(format!("{text:?} is no kind of node")))
 }
 
@@ -300,7 +313,7 @@ pub(crate) async fn node(
     let (page, radius) = found.await??;
     let found = findings(&assessed, &page);
     let findings = found.map(|(checked, finding)| {
-        serde_json::json!({ "indicator": checked.id, "title": checked.title, "severity": checked.severity,
+        json!({ "indicator": checked.id, "title": checked.title, "severity": checked.severity,
             "meaning": checked.meaning, "remedy": checked.remedy, "evidence": finding.evidence })
     });
     Ok(axum::Json(EstateNodePage {
