@@ -19,7 +19,7 @@ use countersign_model::{DeviceId, GroupId, KeyId, ResourceId, SessionId, Subject
 
 pub use ask::{Ask, Circumstances, Coverage, Shown, WhatCan, WhoCan, WhoDid, Why};
 pub use exception::{Exception, ExceptionRequest};
-pub use gaps::{Assessed, Gaps, Metrics};
+pub use gaps::{Assessed, Claim, Gaps, GapsAssign, GapsAttest, GapsCommand, GapsShown, Metrics};
 pub use govern::{
     Assess, BlastRadius, ChokePoints, Estate, EstateImport, EstateLink, EstateList, Followed, Graph, Health, Kept,
     LiveDirectory, Looked, Paths, WhatIf, Which,
@@ -202,7 +202,8 @@ pub enum Command {
     /// How much of Zero Trust is in place, the weakest first, and what to do next.
     #[command(
         after_help = "Examples:\n  countersign gaps collection.zip hr.csv\n  countersign gaps --area identity --csv > steps.csv\n  \
-                            countersign gaps --snapshot november.json --before october.json\n\n\
+                            countersign gaps --snapshot november.json --before october.json\n  \
+                            countersign gaps assign without-mfa --owner ben@corp.example --due 2026-12-01\n\n\
                             A score is an interval: what is not known counts as failed, and as passed."
     )]
     Gaps(Gaps),

@@ -26,6 +26,8 @@ const WAITING: usize = 64;
 pub struct Assessed {
     pub(crate) generation: u64,
     assessment: Assessment,
+    /// What the server told, and persons undertook.
+    pub(crate) own: Own,
     /// Standing access that nobody used; nothing where the ledger could not be read.
     pub never_exercised: Option<NeverExercised>,
     /// Identities that are one, and those that may be.
@@ -201,11 +203,14 @@ fn stand(estate: Estate, held: &Held, progress: &Progress) {
     let administrator = estate.0.administrator.clone();
     let estate = Cell::new(Some(estate));
     let stood = catch_unwind(AssertUnwindSafe(|| {
-        let told = told(&administrator, &held.inventory, as_of, progress);
+        let (counted, layers) = told(&administrator, &held.inventory, as_of, progress);
         // It goes on answering long after, and keeps no ledger open for that.
         drop(administrator);
-        assess(held, &told, as_of, progress, |assessed| {
+        let own = held.undertaken.beside(counted);
+        assess(held, own, layers.as_ref(), as_of, progress, |assessed| {
             if let Some(estate) = estate.take() {
+                // Whoever sees this assessment finds it in the past too.
+                estate.remember(&assessed);
                 estate.end(Ok(assessed));
             }
         })
@@ -221,7 +226,8 @@ fn stand(estate: Estate, held: &Held, progress: &Progress) {
 
 fn assess(
     held: &Held,
-    (own, layers): &(Own, Option<Layers>),
+    own: Own,
+    layers: Option<&Layers>,
     as_of: Timestamp,
     progress: &Progress,
     publish: impl FnOnce(Assessed),
@@ -230,10 +236,10 @@ fn assess(
         progress.tell(phase, "", 0, 0);
         if progress.is_stopped() { Err(Failed::Stopped) } else { Ok(()) }
     };
-    let inventory = &held.inventory;
+    let inventory = &*held.inventory;
     go_on("drawing the graph")?;
     let mut projection = inventory.project().map_err(|error| Failed::Impossible(error.to_string()))?;
-    let put = layers.as_ref().map(|layers| layers.put(inventory, &mut projection));
+    let put = layers.map(|layers| layers.put(inventory, &mut projection));
     let parameters = Parameters::default();
     let mut standing = Standing::new(inventory, &projection, &parameters, as_of);
     go_on("checking and measuring")?;
@@ -241,7 +247,7 @@ fn assess(
         progress.tell("checking and measuring", "", at.done as u64, at.of as u64);
         if progress.is_stopped() { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
     };
-    let assessment = Assessment::watched(inventory, &projection, own, &parameters, as_of, &mut watch)?;
+    let assessment = Assessment::watched(inventory, &projection, &own, &parameters, as_of, &mut watch)?;
     go_on("linking identities")?;
     let (links, proposals) = (inventory.links(), inventory.proposals());
     go_on("finishing")?;
@@ -250,7 +256,17 @@ fn assess(
     let never_exercised = put.map(|put| put.never_exercised(&projection, |id| standing.named.edge(id)));
     let (queue, jobs) = sync_channel::<Job>(WAITING);
     let generation = held.generation;
-    publish(Assessed { generation, assessment, never_exercised, links, proposals, classifiable, unclassified, queue });
+    publish(Assessed {
+        generation,
+        assessment,
+        own,
+        never_exercised,
+        links,
+        proposals,
+        classifiable,
+        unclassified,
+        queue,
+    });
     for job in jobs {
         if catch_unwind(AssertUnwindSafe(|| job(&standing))).is_err() {
             tracing::error!("a question to the estate broke off");

@@ -16,6 +16,8 @@ use crate::files::{Decisions, Files, KeptError};
 use crate::history::Imported;
 use crate::importing::Ended;
 use crate::progress::{Progress, Step};
+use crate::snapshots::Snapshots;
+use crate::undertaken::Undertaken;
 
 /// How often it is looked whether Countersign's own inventory or the assessment is a day old.
 const LOOK: Duration = Duration::from_secs(3600);
@@ -29,6 +31,7 @@ pub struct Estate(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) administrator: Administrator,
     pub(crate) files: Files,
+    pub(crate) snapshots: Snapshots,
     pub(crate) limits: Limits,
     kept: RwLock<Kept>,
     /// One upload and import at a time.
@@ -52,12 +55,13 @@ enum Kept {
 /// The inventory as it is now.
 #[derive(Debug)]
 pub(crate) struct Held {
-    pub(crate) inventory: Inventory,
+    pub(crate) inventory: Arc<Inventory>,
     /// The oldest first.
     pub(crate) history: Arc<Vec<Imported>>,
     /// Made since the inventory was written as a whole.
     pub(crate) decisions: Decisions,
-    /// Greater with each change.
+    pub(crate) undertaken: Arc<Undertaken>,
+    /// Greater with each change of what is assessed.
     pub(crate) generation: u64,
 }
 
@@ -101,6 +105,7 @@ impl Estate {
         let estate = Self(Arc::new(Inner {
             administrator,
             files,
+            snapshots: Snapshots::below(root),
             limits: Limits::default(),
             kept: RwLock::new(Kept::Reading),
             importing: Arc::new(Semaphore::new(1)),
@@ -122,9 +127,13 @@ impl Estate {
 
     fn load(&self) {
         match self.0.files.load() {
-            Ok((inventory, decisions, history)) => {
-                self.hold(Held { inventory, history: Arc::new(history), decisions, generation: 1 });
-            }
+            Ok((inventory, decisions, undertaken, history)) => self.hold(Held {
+                inventory: Arc::new(inventory),
+                history: Arc::new(history),
+                decisions,
+                undertaken: Arc::new(undertaken),
+                generation: 1,
+            }),
             Err(error) => {
                 tracing::error!(%error, "the estate cannot be read; imports are refused until somebody has looked");
                 *self.0.kept.write() = Kept::Damaged(error.to_string());
@@ -146,7 +155,10 @@ impl Estate {
                     if let Err(error) = self.import_own(&actor).await {
                         tracing::warn!(%error, "Countersign's own inventory was not taken into the estate again");
                     }
-                } else if self.assessed().is_none_or(|assessed| now.since(assessed.as_of) >= DAY) {
+                } else if self
+                    .assessed()
+                    .is_none_or(|assessed| now.since(assessed.as_of) >= DAY || self.lapsed(assessed.as_of, now))
+                {
                     self.assess();
                 }
                 tokio::time::sleep(LOOK).await;
@@ -177,6 +189,12 @@ impl Estate {
     /// Puts the next inventory into place, and has it assessed.
     pub(crate) fn hold(&self, next: Held) {
         self.assess_after(|| *self.0.kept.write() = Kept::Ready(Arc::new(next)));
+    }
+
+    /// Puts what was undertaken into place, where nothing of it changes what is found.
+    pub(crate) fn put(&self, next: Held) {
+        *self.0.kept.write() = Kept::Ready(Arc::new(next));
+        self.changed();
     }
 
     pub(crate) fn changed(&self) {

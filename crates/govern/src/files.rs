@@ -1,5 +1,6 @@
 //! The folder in which the estate of a running system is kept: `inventory.jsonl` (the saved inventory, replaced as a whole),
-//! `decisions.json` (what persons decided since), `history.jsonl` (the imports, the oldest first). Readable by its owner only.
+//! `decisions.json` (what persons decided since), `undertaken.json` (what they attest and have taken on), `history.jsonl` (the imports,
+//! the oldest first). Readable by its owner only. Snapshots stand below it, and are not read here.
 //!
 //! A crash between two of them loses nothing that was acknowledged: the inventory is renamed into place before the decisions that
 //! it already holds are taken away, and applying those once more changes nothing; an import whose line in the history is missing is
@@ -11,9 +12,11 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use countersign_estate::{Classification, Inventory, SavedError, Verdict};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::history::Imported;
+use crate::undertaken::Undertaken;
 
 /// How many imports the history keeps; the ledger has all of them.
 const HISTORY: usize = 500;
@@ -60,8 +63,7 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn open(root: &Path) -> Result<Self, KeptError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(root);
-        made.map_err(|error| KeptError::Io(root.to_owned(), error))?;
+        folder(root)?;
         Ok(Self { root: root.to_owned() })
     }
 
@@ -73,6 +75,10 @@ impl Files {
         self.root.join("decisions.json")
     }
 
+    fn undertaken(&self) -> PathBuf {
+        self.root.join("undertaken.json")
+    }
+
     fn history(&self) -> PathBuf {
         self.root.join("history.jsonl")
     }
@@ -82,7 +88,7 @@ impl Files {
         !self.inventory().exists()
     }
 
-    pub(crate) fn load(&self) -> Result<(Inventory, Decisions, Vec<Imported>), KeptError> {
+    pub(crate) fn load(&self) -> Result<(Inventory, Decisions, Undertaken, Vec<Imported>), KeptError> {
         let path = self.inventory();
         let mut inventory = match File::open(&path) {
             Ok(file) => {
@@ -91,17 +97,14 @@ impl Files {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Inventory::new(),
             Err(error) => return Err(KeptError::Io(path, error)),
         };
-        let path = self.decisions();
-        let decisions = match read(&path)? {
-            Some(text) => serde_json::from_slice(&text).map_err(|error| damaged(&path, &error))?,
-            None => Decisions::default(),
-        };
+        let decisions: Decisions = document(&self.decisions())?;
         decisions.apply(&mut inventory);
+        let undertaken = document(&self.undertaken())?;
         let path = self.history();
         let text = read(&path)?.unwrap_or_default();
         let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let history = lines.map(|line| serde_json::from_slice(line).map_err(|error| damaged(&path, &error)));
-        Ok((inventory, decisions, history.collect::<Result<_, _>>()?))
+        Ok((inventory, decisions, undertaken, history.collect::<Result<_, _>>()?))
     }
 
     /// Writes an inventory beside the one that counts: it takes its place with [`Staged::place`].
@@ -120,8 +123,11 @@ impl Files {
     }
 
     pub(crate) fn decide(&self, decisions: &Decisions) -> Result<(), KeptError> {
-        let text = serde_json::to_vec(decisions).map_err(|error| damaged(&self.decisions(), &error))?;
-        replace(&self.decisions(), |out| out.write_all(&text))
+        put(&self.decisions(), decisions)
+    }
+
+    pub(crate) fn undertake(&self, undertaken: &Undertaken) -> Result<(), KeptError> {
+        put(&self.undertaken(), undertaken)
     }
 
     pub(crate) fn remember(&self, history: &mut Vec<Imported>) -> Result<(), KeptError> {
@@ -160,6 +166,12 @@ impl Drop for Staged {
     }
 }
 
+/// Made where it is not there, for its owner alone.
+pub(crate) fn folder(path: &Path) -> Result<(), KeptError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| KeptError::Io(path.to_owned(), error))
+}
+
 fn damaged(path: &Path, error: &serde_json::Error) -> KeptError {
     KeptError::Damaged(path.to_owned(), format!("line {} column {}", error.line(), error.column()))
 }
@@ -173,7 +185,18 @@ fn private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, KeptError> {
+/// What a document says; nothing, where there is none.
+pub(crate) fn document<T: DeserializeOwned + Default>(path: &Path) -> Result<T, KeptError> {
+    let Some(text) = read(path)? else { return Ok(T::default()) };
+    serde_json::from_slice(&text).map_err(|error| damaged(path, &error))
+}
+
+pub(crate) fn put(path: &Path, document: &impl Serialize) -> Result<(), KeptError> {
+    let text = serde_json::to_vec(document).map_err(|error| damaged(path, &error))?;
+    replace(path, |out| out.write_all(&text))
+}
+
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, KeptError> {
     match fs::metadata(path) {
         Ok(about) if about.len() > MOST_BYTES => Err(KeptError::Damaged(path.to_owned(), "too large".to_owned())),
         Ok(_) => fs::read(path).map(Some).map_err(|error| KeptError::Io(path.to_owned(), error)),
@@ -182,7 +205,10 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, KeptError> {
     }
 }
 
-fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), KeptError> {
+pub(crate) fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), KeptError> {
     let staged = path.with_extension("new");
     let written = || -> io::Result<()> {
         let mut out = BufWriter::new(private(&staged)?);

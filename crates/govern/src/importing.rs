@@ -176,7 +176,7 @@ impl Turn {
         let (files, by) = (estate.0.files.clone(), actor.subject.clone());
         progress.tell("comparing", "", 0, 0);
         let merged = blocking(move || -> Result<_, ImportError> {
-            let mut inventory = held.inventory.clone();
+            let mut inventory = (*held.inventory).clone();
             let report = inventory.merge(&batch, at)?;
             let mut imported = Imported::new(&batch, &report, at, now, by);
             if dry_run {
@@ -207,9 +207,10 @@ impl Turn {
             history.push(done);
             files.remember(&mut history)?;
             Ok(Held {
-                inventory,
+                inventory: Arc::new(inventory),
                 history: Arc::new(history),
                 decisions: Decisions::default(),
+                undertaken: Arc::clone(&held.undertaken),
                 generation: held.generation + 1,
             })
         });

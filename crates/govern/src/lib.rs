@@ -11,9 +11,11 @@ mod importing;
 mod own;
 mod progress;
 mod proofs;
+mod snapshots;
 mod standing;
 mod suggest;
 mod told;
+mod undertaken;
 
 pub use assessing::{Assessed, NotAssessed};
 pub use deciding::{DecideError, Said, Word};
@@ -23,6 +25,7 @@ pub use history::{Changed, How, Imported, Tally};
 pub use importing::{Ended, ImportError, Pending, Turn, UPLOAD_BYTES, Upload, Wanted};
 pub use progress::Step;
 pub use proofs::{ProofsError, SourceProof, SourceProofError};
+pub use snapshots::{Because, Closed, Past};
 pub use standing::{
     EdgeLine, EdgeSeen, Facts, FoundHere, Lines, LinkedNode, NodePage, NodeRow, Nodes, QueryAnswer, SeenAt, Sort,
     Standing, Wish, word,

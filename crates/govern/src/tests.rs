@@ -5,15 +5,18 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
 use countersign_administrator::{AccountParts, Actor, Administrator, Parts, Settings, SystemClock};
 use countersign_ledger::{EntryBody, Ledger, Options, SigningKey};
-use countersign_model::{SubjectId, Tier, Timestamp};
+use countersign_model::{Clock, SubjectId, Tier, Timestamp, Wait};
 use countersign_policy::{PolicySet, Symbols};
 use countersign_store::SqliteStore;
 
 use crate::{Estate, ImportError, NotReady, Said, Upload, Wanted, Wish, Word};
+
+mod undertaken;
 
 const USERS: &str = include_str!("tests/domain.json");
 const GROUPS: &str = include_str!("tests/groups.json");
@@ -28,7 +31,21 @@ struct Stage {
     _ledger: tempfile::TempDir,
 }
 
-fn administrator(ledger: &Path) -> Administrator {
+/// A clock that is turned by hand.
+#[derive(Debug)]
+struct Hand(AtomicI64);
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(self.0.load(Ordering::Relaxed))
+    }
+
+    fn wait_until(&self, _: Timestamp) -> Wait<'_> {
+        Box::pin(std::future::pending())
+    }
+}
+
+fn administrator(ledger: &Path, clock: Arc<dyn Clock>) -> Administrator {
     let symbols = Arc::new(Symbols::default());
     Administrator::start(Parts {
         store: Arc::new(SqliteStore::in_memory().unwrap()),
@@ -36,7 +53,7 @@ fn administrator(ledger: &Path) -> Administrator {
         policies: PolicySet::load(Vec::new(), &symbols).unwrap_or_else(|mistakes| panic!("{mistakes}")),
         symbols,
         settings: Settings::default(),
-        clock: Arc::new(SystemClock),
+        clock,
         accounts: AccountParts::default(),
         node: "test".to_owned(),
     })
@@ -45,8 +62,12 @@ fn administrator(ledger: &Path) -> Administrator {
 
 impl Stage {
     fn new() -> Self {
+        Self::by(Arc::new(SystemClock))
+    }
+
+    fn by(clock: Arc<dyn Clock>) -> Self {
         let (folder, ledger) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let administrator = administrator(ledger.path());
+        let administrator = administrator(ledger.path(), clock);
         let estate = Estate::open(&folder.path().join("estate"), administrator.clone()).unwrap();
         Self { estate, administrator, folder, _ledger: ledger }
     }

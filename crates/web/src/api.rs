@@ -10,6 +10,7 @@ pub(crate) mod exceptions;
 pub(crate) mod inventory;
 pub(crate) mod now;
 pub(crate) mod proposals;
+pub(crate) mod remediation;
 pub(crate) mod replay;
 
 use axum::Router;
@@ -82,6 +83,14 @@ pub(crate) fn router() -> Router<Site> {
         .route("/estate/assessment", post(assessed::assess).delete(assessed::stop_assessing))
         .route("/estate/health", get(assessed::health))
         .route("/estate/gaps", get(assessed::gaps))
+        .route("/estate/steps", get(remediation::steps))
+        .route("/estate/steps/{id}/assignment", put(remediation::assign).delete(remediation::release))
+        .route(
+            "/estate/attestations",
+            get(remediation::attestations).post(remediation::attest).delete(remediation::take_back),
+        )
+        .route("/estate/own", get(remediation::own))
+        .route("/estate/trend", get(remediation::over_time))
         .route("/graph/blast-radius", get(assessed::blast_radius))
         .route("/graph/paths", get(assessed::paths));
     Router::new().nest("/api/v1", v1)

@@ -3,9 +3,11 @@
 //! Pages are rendered here from the model; the API says the same as JSON.
 
 mod access;
+pub(crate) mod board;
 mod control;
 mod estate;
 mod exceptions;
+pub(crate) mod gap_control;
 pub(crate) mod gaps;
 pub(crate) mod health;
 pub(crate) mod identity;
@@ -15,6 +17,7 @@ mod policy_form;
 mod policy_proposal;
 mod resource_form;
 mod seen;
+mod trend;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -95,6 +98,12 @@ fn estate_routes() -> Router<Site> {
         .route("/console/estate/identity/edges", get(identity::edges))
         .route("/console/estate/classify", post(identity::classify))
         .route(gaps::GAPS, get(gaps::gaps))
+        .route("/console/gaps/{id}", get(gap_control::control))
+        .route("/console/gaps/{id}/attest", post(gap_control::attest))
+        .route("/console/gaps/{id}/take-back", post(gap_control::take_back))
+        .route(board::BOARD, get(board::board))
+        .route("/console/board/assign", post(board::assign))
+        .route("/console/board/release", post(board::release))
         .route(health::HEALTH, get(health::overview))
         .route("/console/health/indicators/{id}", get(health::indicator))
         .route(health::QUERY, get(health::ask))

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header;
 use utoipa::OpenApi;
 
-use crate::api::{account, ask, assessed, control, estate, exceptions, inventory, now, proposals, replay};
+use crate::api::{account, ask, assessed, control, estate, exceptions, inventory, now, proposals, remediation, replay};
 use crate::guard::Caller;
 use crate::{authzen, device};
 
@@ -36,6 +36,8 @@ use crate::{authzen, device};
         inventory::inventory, inventory::proofs, inventory::nodes, inventory::node, inventory::node_edges, inventory::links,
         inventory::decide_links, inventory::classify, assessed::assess, assessed::stop_assessing, assessed::health,
         assessed::gaps, assessed::blast_radius, assessed::paths,
+        remediation::steps, remediation::assign, remediation::release, remediation::attestations, remediation::attest,
+        remediation::take_back, remediation::own, remediation::over_time,
         device::enroll, device::renew, device::report,
         authzen::evaluation, authzen::evaluations, authzen::search::subjects, authzen::search::resources,
         authzen::search::actions, authzen::metadata,

@@ -14,6 +14,7 @@ mod forms;
 mod gallery;
 mod pages;
 mod palette;
+mod remediation;
 mod sign_in;
 
 use std::collections::{BTreeMap, HashMap};

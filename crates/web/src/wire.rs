@@ -10,6 +10,7 @@ mod estate;
 mod exceptions;
 mod inventory;
 mod proposals;
+mod remediation;
 mod replay;
 
 pub use account::*;
@@ -20,6 +21,7 @@ pub use estate::*;
 pub use exceptions::*;
 pub use inventory::*;
 pub use proposals::*;
+pub use remediation::*;
 pub use replay::*;
 
 use serde::{Deserialize, Serialize};

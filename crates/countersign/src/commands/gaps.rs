@@ -1,5 +1,8 @@
 //! `gaps` and `metrics`: how much of Zero Trust is in place, what to do next, and the figures that tell whether it works; of exports,
-//! of a saved estate, or of the server's. What no inventory has is told in a file, or not assessed.
+//! of a saved estate, or of the server's. What no inventory has the server tells, or a file, or it is not assessed. What is done about
+//! the gaps of the server's is in `gaps/doing.rs`.
+
+mod doing;
 
 use std::fs;
 use std::path::Path;
@@ -13,15 +16,26 @@ use serde_json::json;
 
 use super::Found;
 use super::answer;
-use super::estate::open::{dates, open};
+use super::estate::open::{dates, open, own};
 use super::work::Work;
-use crate::command_line::{Assessed, Gaps, Metrics, Which};
+use crate::command_line::{Assessed, Gaps, GapsShown, Metrics, Which};
 use crate::control::Control;
 use crate::terminal::{Table, Terminal, Tone, plain};
 
 pub(super) async fn gaps(
     control: impl Fn() -> anyhow::Result<Control>,
     options: Gaps,
+    terminal: &Terminal,
+) -> anyhow::Result<()> {
+    match options.command {
+        Some(command) => doing::act(&control()?, command, terminal).await,
+        None => show(control, options.shown, terminal).await,
+    }
+}
+
+async fn show(
+    control: impl Fn() -> anyhow::Result<Control>,
+    options: GapsShown,
     terminal: &Terminal,
 ) -> anyhow::Result<()> {
     // What is mistaken is said before anything is computed.
@@ -97,11 +111,13 @@ async fn assess(
     terminal: &Terminal,
 ) -> anyhow::Result<Assessment> {
     let Assessed { looked, as_of, told } = assessed;
-    let own = told.as_deref().map(told_by_file).transpose()?.unwrap_or_default();
-    let work = Work::begin(terminal);
-    let (as_of, at) = dates(as_of);
-    let which = Which::from(looked);
-    let inventory = open(&which, at, control, &work, terminal).await?;
+    let by_file = told.as_deref().map(told_by_file).transpose()?;
+    let (work, which) = (Work::begin(terminal), Which::from(looked));
+    // Whoever tells by a file means what stands in it, and nothing else.
+    let by_server = if by_file.is_some() { None } else { own(&which, &control, &work).await? };
+    let (as_of, at) = dates(as_of.or(by_server.as_ref().map(|(now, _)| *now)));
+    let inventory = open(&which, at, &control, &work, terminal).await?;
+    let own = by_file.or(by_server.map(|(_, own)| own)).unwrap_or_default();
     work.run(|| {
         work.doing("building the graph");
         let projection = inventory.project()?;

@@ -11,13 +11,13 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use countersign_assess::{Assessment, Own, Parameters, Snapshot};
+use countersign_assess::{Assessment, Parameters, Snapshot};
 use countersign_model::Timestamp;
 use countersign_report::{Content, Pack, SourceFile, Verified, html, pdf, snapshot, verify};
 use serde_json::json;
 
 use super::Found;
-use super::estate::open::{dates, of_files, open};
+use super::estate::open::{dates, of_files, open, own};
 use super::ledger::trusted_key;
 use super::work::Work;
 use crate::command_line::{Global, Report, ReportCommand, ReportMade, ReportVerify, Which};
@@ -28,7 +28,7 @@ use crate::terminal::{Terminal, Tone, plain};
 const LARGEST: u64 = 2 << 30;
 
 pub(super) async fn report(
-    control: impl FnOnce() -> anyhow::Result<Control>,
+    control: impl Fn() -> anyhow::Result<Control>,
     global: &Global,
     options: Report,
     terminal: &Terminal,
@@ -60,7 +60,7 @@ impl Form {
 }
 
 async fn make(
-    control: impl FnOnce() -> anyhow::Result<Control>,
+    control: impl Fn() -> anyhow::Result<Control>,
     options: ReportMade,
     terminal: &Terminal,
 ) -> anyhow::Result<()> {
@@ -70,23 +70,20 @@ async fn make(
     if !force && out.exists() {
         bail!("{} is there already: choose another name, or say --force to write over it", out.display());
     }
-    let (as_of, at) = dates(as_of);
+    let (work, which) = (Work::begin(terminal), Which::from(looked));
+    let told = own(&which, &control, &work).await?;
+    let (as_of, at) = dates(as_of.or(told.as_ref().map(|(now, _)| *now)));
     let (before, trend) = earlier(&before, as_of)?;
-    let work = Work::begin(terminal);
-    let which = Which::from(looked);
-    let of_server = which.files.is_empty() && which.kept.estate.is_none();
-    let server = if of_server { Some(control()?) } else { None };
-    let again = server.clone();
-    let inventory = open(&which, at, || again.context("the server is not asked"), &work, terminal).await?;
+    let inventory = open(&which, at, &control, &work, terminal).await?;
     // After the estate: an import in between is proven and does no harm.
-    let recorded = match (&server, form) {
-        (Some(server), Form::Evidence) => proofs::of_server(server, &work).await?,
+    let recorded = match form {
+        Form::Evidence if told.is_some() => proofs::of_server(&control()?, &work).await?,
         _ => Vec::new(),
     };
     let bytes = work.run(|| {
         work.doing("building the graph");
         let projection = inventory.project()?;
-        let (own, parameters) = (Own::default(), Parameters::default());
+        let (own, parameters) = (told.map(|(_, own)| own).unwrap_or_default(), Parameters::default());
         let mut watch = work.computing("following everybody");
         let assessment = Assessment::watched(&inventory, &projection, &own, &parameters, as_of, &mut watch)?;
         let assessment = assessment.named(organisation);

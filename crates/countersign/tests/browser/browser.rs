@@ -175,9 +175,9 @@ impl Browser {
         .await;
     }
 
-    /// Presses a key on whatever has the focus.
-    pub(crate) async fn key(&self, key: Key) {
-        self.driver.action_chain().send_keys(key).perform().await.unwrap();
+    /// Presses a key, or several one after the other, on whatever has the focus.
+    pub(crate) async fn key(&self, keys: impl Into<TypingData>) {
+        self.driver.action_chain().send_keys(keys).perform().await.unwrap();
     }
 
     /// Runs a script in the page; nothing while there is no page to run it in.

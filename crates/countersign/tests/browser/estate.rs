@@ -78,3 +78,36 @@ async fn an_owner_drops_an_export_and_reads_what_is_wrong() {
     owner.see("cut.json").await;
     owner.see("ends in the middle").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_takes_a_step_on_with_the_keyboard_and_gives_their_word() {
+    let house = House::open("localhost").await;
+    let owner = house.owner().await;
+    let whole = house.file("users.json", USERS);
+    owner.go(&house.control("/console/estate/imports")).await;
+    owner.choose_file("#files", &whole).await;
+    owner.press("Import").await;
+    owner.see("It is in the estate").await;
+    until("the step on the board", async || {
+        owner.go(&house.control("/console/board")).await;
+        let there = "return document.querySelector('#step-password-never-expires') !== null";
+        owner.script(there).await.as_bool().filter(|there| *there)
+    })
+    .await;
+    owner.script("document.querySelector('#step-password-never-expires summary').focus()").await;
+    owner.key(Key::Enter).await;
+    owner.key(Key::Tab).await;
+    owner.key("ben").await;
+    owner.key(Key::Enter).await;
+    owner.see("It is on the board with whoever does it.").await;
+    owner.see("without a date").await;
+    owner.picture("board").await;
+
+    owner.go(&house.control("/console/gaps/break-glass")).await;
+    owner.fill("What you saw", "two envelopes in the safe").await;
+    owner.press("Attest").await;
+    owner.see("Your word is recorded").await;
+    owner.see("in force").await;
+    owner.picture("gap-control").await;
+    owner.quiet(house.domain, &owner.events().await).await;
+}

@@ -1,11 +1,12 @@
-//! The gap map and the metrics on the command line, of a small directory and without a server: what is weak, what to do next, what is not
-//! known, what others can read, and what changed.
+//! The gap map and the metrics on the command line, of a small directory: what is weak, what to do next, what is not known, what others
+//! can read, and what changed; and what is done about it on a server.
 
 use std::fs;
 
 use serde_json::{Value, json};
 
 use crate::offline::{countersign, fails, text};
+use crate::program::{LISTEN, PLAIN, Program};
 
 /// Cara's password is not needed, and she may reset that of an administrator.
 fn directory(required: bool) -> String {
@@ -97,4 +98,102 @@ fn a_metric_without_a_value_says_why_and_is_never_zero() {
     assert!(detect["value"].is_null() && detect["why-not-assessed"].is_string(), "{detect}");
     assert!(all("--csv").contains("\ntier-zero-members,,1,1,identities,"));
     assert!(all("--markdown").contains("| tier-zero-members |"));
+}
+
+/// A server with the directory in its estate.
+struct Served {
+    program: Program,
+    folder: tempfile::TempDir,
+}
+
+impl Served {
+    fn up() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let program = Program::up(folder.path(), &format!("{PLAIN}{LISTEN}"));
+        Self { program, folder }
+    }
+
+    /// Stopped and started again on the same directory.
+    fn again(self) -> Self {
+        let Self { program, folder } = self;
+        assert!(program.terminate().success());
+        Self { program: Program::up(folder.path(), &format!("{PLAIN}{LISTEN}")), folder }
+    }
+
+    fn import(&self, required: bool) {
+        let export = self.folder.path().join("corp.ldif");
+        fs::write(&export, directory(required)).unwrap();
+        self.program.tell(&["estate", "import", text(&export)]);
+    }
+
+    /// Something is always missing: the command says so with its exit code.
+    fn said(&self, arguments: &[&str]) -> String {
+        let config = ["--config", self.program.file.to_str().unwrap()];
+        tokio::task::block_in_place(|| said(&[arguments, &config].concat()))
+    }
+
+    fn gaps(&self) -> Value {
+        serde_json::from_str(&self.said(&["gaps", "--json"])).unwrap()
+    }
+
+    fn fails(&self, arguments: &[&str]) -> String {
+        let config = ["--config", self.program.file.to_str().unwrap()];
+        tokio::task::block_in_place(|| fails(&[arguments, &config].concat(), 1))
+    }
+}
+
+fn step<'v>(gaps: &'v Value, id: &str) -> Option<&'v Value> {
+    gaps["steps"].as_array().unwrap().iter().find(|step| step["id"] == id)
+}
+
+fn control<'v>(gaps: &'v Value, id: &str) -> &'v Value {
+    let controls =
+        gaps["gaps"]["areas"].as_array().unwrap().iter().flat_map(|area| area["controls"].as_array().unwrap());
+    controls.into_iter().find(|control| control["id"] == id).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_persons_undertake_outlives_a_restart_and_the_evidence_closes_a_step() {
+    const STEP: &str = "password-not-required";
+    let served = Served::up();
+    served.import(false);
+    served.program.tell(&["gaps", "assign", STEP, "--owner", "ben@corp.example", "--due", "2099-12-01"]);
+    let word = ["gaps", "attest", "break-glass", "--claim", "in-place", "--statement", "two envelopes", "--until"];
+    let until = countersign_model::Timestamp::from_seconds(
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64 + 86_400,
+    )
+    .to_string();
+    let attested = served.program.tell(&[&word[..], &[&until]].concat());
+    assert!(attested.contains("service:local-operator attests break-glass"), "{attested}");
+    assert!(served.fails(&["gaps", "assign", "none", "--owner", "ben"]).contains("no step"));
+    assert!(served.fails(&[&word[..], &["2099-01-01"]].concat()).contains("366 days"));
+
+    let check = |served: &Served| {
+        let gaps = served.gaps();
+        let step = step(&gaps, STEP).unwrap();
+        assert_eq!((&step["owner"], &step["due"]), (&json!("ben@corp.example"), &json!("2099-12-01T23:59:59.000Z")));
+        let word = control(&gaps, "break-glass");
+        assert_eq!((&word["state"], &word["attested"]["by"]), (&json!("in-place"), &json!("service:local-operator")));
+        // What only a running server counts is the server's, and not "not assessed".
+        assert_ne!(control(&gaps, "owned-policies")["state"], "not-assessed");
+    };
+    check(&served);
+    let served = served.again();
+    check(&served);
+    let report = served.folder.path().join("evidence.json");
+    served.program.tell(&["report", "--out", text(&report)]);
+    assert!(fs::read_to_string(&report).unwrap().contains("two envelopes"), "the report is of what the server knows");
+
+    served.import(true);
+    let trend: Value = serde_json::from_str(&served.program.tell(&["gaps", "trend", "--json"])).unwrap();
+    let closed = trend["closed"].as_array().unwrap().iter().find(|closed| closed["step"] == STEP).unwrap();
+    assert_eq!(
+        (&closed["owner"], &closed["because"]),
+        (&json!("ben@corp.example"), &json!("because the evidence changed"))
+    );
+    assert!(step(&served.gaps(), STEP).is_none());
+    let table = served.program.tell(&["gaps", "trend"]);
+    assert!(table.contains("Closed by themselves") && table.contains("the inventory that is kept"), "{table}");
+    served.program.tell(&["gaps", "attest", "break-glass", "--take-back"]);
+    assert_eq!(control(&served.gaps(), "break-glass")["state"], "not-assessed");
 }

@@ -55,13 +55,13 @@ pub(crate) async fn health(
 #[utoipa::path(get, path = "/api/v1/estate/gaps", tag = "estate",
     responses((status = 200, body = Value), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn gaps(State(site): State<Site>, _: Caller) -> Result<axum::Json<Value>, Fault> {
-    let assessed = site.estate().assessed().ok_or(NotAssessed::NotYet)?;
+    let (assessed, steps) = site.estate().steps()?;
     json_of(json!({
         "as-of": assessed.as_of,
         "inventory-sha256": assessed.inventory_sha256,
         "own-sha256": assessed.own_sha256,
         "gaps": assessed.gaps,
-        "steps": assessed.steps,
+        "steps": steps,
         "metrics": assessed.metrics,
         "crosswalk": assessed.crosswalk,
     }))

@@ -10,6 +10,7 @@ use countersign_assess::{Interval, Stage, State as Standing, Step, StepKind};
 use countersign_govern::{Assessed, NotAssessed, Status};
 
 use super::health::query_url;
+use super::trend::Trend;
 use crate::Site;
 use crate::error::{Fault, PageFault};
 use crate::extract::PageQuery;
@@ -36,6 +37,7 @@ struct GapsPage {
     assessed: Arc<Assessed>,
     steps: Vec<Step>,
     more: usize,
+    trend: Trend,
 }
 
 pub(super) async fn gaps(
@@ -45,11 +47,13 @@ pub(super) async fn gaps(
 ) -> Result<Response, PageFault> {
     let status = site.estate().status();
     let assessed = status.assessed.clone().ok_or(Fault::from(NotAssessed::NotYet))?;
+    let past = site.estate().past().await.map_err(Fault::from)?;
     let shown = if asked.all.is_empty() { FIRST } else { usize::MAX };
     let steps: Vec<Step> = assessed.steps.iter().take(shown).cloned().collect();
     Ok(html(&GapsPage {
         shell: Shell::new(&caller, GAPS, site.now(), None),
         more: assessed.steps.len() - steps.len(),
+        trend: Trend::of(&past, &assessed.inventory_sha256),
         status,
         assessed,
         steps,

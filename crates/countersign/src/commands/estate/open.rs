@@ -4,11 +4,14 @@
 use std::fs::File;
 use std::io::{BufReader, Read as _};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use countersign_administrator::SystemClock;
+use countersign_assess::Own;
 use countersign_estate::{Inventory, Limits, SavedError, Watch, read};
 use countersign_model::{Clock as _, Timestamp};
+use serde::Deserialize;
 
 use super::files::Exports;
 use crate::command_line::{Kept, Which};
@@ -47,6 +50,50 @@ pub(in crate::commands) async fn open(
         );
     };
     work.run(|| Inventory::load(&*bytes).context("the server's estate cannot be read"))
+}
+
+/// What the server knows beside its estate, where it is the server's estate that is looked at, and the present instant by its clock. Waits
+/// until the newest of it is assessed.
+///
+/// # Errors
+/// When the server cannot be asked, or has not assessed its estate.
+pub(in crate::commands) async fn own(
+    which: &Which,
+    control: impl FnOnce() -> anyhow::Result<Control>,
+    work: &Work,
+) -> anyhow::Result<Option<(Timestamp, Own)>> {
+    #[derive(Deserialize)]
+    struct Told {
+        at: Timestamp,
+        own: Own,
+    }
+    if !which.files.is_empty() || which.kept.estate.is_some() {
+        return Ok(None);
+    }
+    let control = control()?;
+    settled(&control, work).await?;
+    let told = work.wait(control.get("/api/v1/estate/own")).await?;
+    let Told { at, own } = serde_json::from_value(told).context("the server tells what this version does not know")?;
+    Ok(Some((at, own)))
+}
+
+/// Waits until the server's estate is assessed as it is, for as long as that may take.
+pub(in crate::commands) async fn settled(control: &Control, work: &Work) -> anyhow::Result<()> {
+    const LOOK: Duration = Duration::from_millis(200);
+    const LOOKS: u32 = 3000;
+    let look = async {
+        for _ in 0..LOOKS {
+            let status = control.get("/api/v1/estate").await?;
+            let there = |name: &str| status.get(name).is_some_and(|value| !value.is_null());
+            if !there("assessing") && (there("assessed") || there("failed") || there("not_ready")) {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        bail!("the server is still assessing its estate: ask again later")
+    };
+    work.doing("waiting for the server's assessment");
+    work.wait(look).await
 }
 
 /// The date that an answer is measured from, and when exports that are read for it count as collected: what is asked about a past
