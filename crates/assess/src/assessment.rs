@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::crosswalk::{Framework, crosswalk};
-use crate::gaps::{Evidence, GapMap, more};
+use crate::gaps::{Evidence, GapMap, Gauged, more};
 use crate::health::{Checked, Health, HealthCheck, Imported, IndicatorFault, Parameters};
 use crate::metrics::{Metric, Sources, metrics};
 use crate::own::Own;
@@ -94,14 +94,7 @@ impl Assessment {
 
         let named = Named::new(inventory, projection);
         let radius = RadiusSummary::of(&named, watch)?;
-        let gauged = GapMap::of(&Evidence {
-            checked: &checked,
-            own,
-            sources: &health.sources,
-            as_of,
-            source_days: parameters.source_days,
-            accounts: view.present().any(|entry| entry.is_account()),
-        });
+        let gauged = gauged(&view, &checked, &health.sources, own, parameters, as_of);
         let gaps = gauged.map();
         let mut cures = Cures::new(&view, named, &checked, &radius);
         let mut steps = steps(&gauged, &mut cures, own, as_of);
@@ -127,6 +120,38 @@ impl Assessment {
     pub fn named(self, organisation: Option<String>) -> Self {
         Self { organisation, ..self }
     }
+}
+
+impl GapMap {
+    /// The gap map alone, on any date. `projection` is that of the same inventory.
+    ///
+    /// # Errors
+    /// When a query of an indicator is none.
+    pub fn as_of(
+        inventory: &Inventory,
+        projection: &Projection,
+        own: &Own,
+        parameters: &Parameters,
+        as_of: Timestamp,
+    ) -> Result<Self, IndicatorFault> {
+        let view = View::new(inventory, projection, parameters, as_of);
+        let health = HealthCheck::new(*parameters)?.check(&view);
+        let more = HealthCheck::over(*parameters, more())?.asked(&view, false);
+        let checked: Vec<&Checked> = health.indicators.iter().chain(&more).collect();
+        Ok(gauged(&view, &checked, &health.sources, own, parameters, as_of).map())
+    }
+}
+
+fn gauged(
+    view: &View<'_>,
+    checked: &[&Checked],
+    sources: &[Imported],
+    own: &Own,
+    parameters: &Parameters,
+    as_of: Timestamp,
+) -> Gauged {
+    let accounts = view.present().any(|entry| entry.is_account());
+    GapMap::of(&Evidence { checked, own, sources, as_of, source_days: parameters.source_days, accounts })
 }
 
 fn population(view: &View<'_>) -> Vec<Counted> {

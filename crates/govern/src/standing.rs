@@ -1,15 +1,18 @@
 //! The estate as it was assessed, ready to be asked: pages of nodes, one node with everything about it, a query with what it selects.
 //! Lives on the thread that assessed it and borrows from the inventory; whatever leaves it is owned and of bounded size.
 
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use countersign_assess::{Filter, FilterError, Health, HealthCheck, IndicatorFault, Named, Parameters, Severity, View};
+use countersign_assess::{Filter, FilterError, Health, Named, Own, Parameters, Severity, View};
 use countersign_estate::{Basis, Inventory, Kind, Link, Node, Projection, Relation};
 use countersign_graph::{NodeId, Routes, Traversal};
 use countersign_model::{Tier, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::map::Divisions;
 use crate::suggest::{self, Suggestion};
 
 /// What somebody looks for. Empty does not narrow.
@@ -199,8 +202,11 @@ pub struct Standing<'s> {
     pub named: Named<'s>,
     pub routes: Routes<'s>,
     pub view: View<'s>,
-    projection: &'s Projection,
-    parameters: Parameters,
+    pub(crate) projection: &'s Projection,
+    pub(crate) own: &'s Own,
+    pub(crate) parameters: Parameters,
+    /// The health check on the date that was asked for last.
+    pub(crate) other: RefCell<Option<(Timestamp, Arc<Health>)>>,
     from: Ends,
     to: Ends,
     /// What is searched in, lower case, by node.
@@ -213,12 +219,15 @@ pub struct Standing<'s> {
     /// By node: the indicators that found it, the worst first.
     found: HashMap<u32, Vec<(Severity, FoundHere)>>,
     links: HashMap<String, Vec<(String, Basis)>>,
+    /// Made when somebody looks at the map.
+    pub(crate) divided: OnceCell<Divisions>,
 }
 
 impl<'s> Standing<'s> {
     pub(crate) fn new(
         inventory: &'s Inventory,
         projection: &'s Projection,
+        own: &'s Own,
         parameters: &Parameters,
         as_of: Timestamp,
     ) -> Self {
@@ -234,7 +243,9 @@ impl<'s> Standing<'s> {
             routes: Routes::new(&projection.graph, &Traversal::default()),
             view: View::new(inventory, projection, parameters, as_of),
             projection,
+            own,
             parameters: *parameters,
+            other: RefCell::new(None),
             from: Ends::new(nodes.len(), inventory.edges().iter().map(|edge| edge.from)),
             to: Ends::new(nodes.len(), inventory.edges().iter().map(|edge| edge.to)),
             words,
@@ -244,6 +255,7 @@ impl<'s> Standing<'s> {
             name_rank,
             found: HashMap::new(),
             links: HashMap::new(),
+            divided: OnceCell::new(),
         }
     }
 
@@ -274,6 +286,11 @@ impl<'s> Standing<'s> {
                 self.links.entry(one.to_string()).or_default().push((other.to_string(), link.basis));
             }
         }
+    }
+
+    /// The node's place in the order of the names.
+    pub(crate) fn name_rank(&self, node: usize) -> u32 {
+        self.name_rank.get(node).copied().unwrap_or(u32::MAX)
     }
 
     fn node(&self, number: u32) -> Option<&'s Node> {
@@ -392,15 +409,6 @@ impl<'s> Standing<'s> {
             numbers.iter().skip(begin).take(limit).filter_map(|number| self.row_of(*number)).collect();
         let more = numbers.len() > begin + rows.len();
         Ok(QueryAnswer { matching: Nodes { total: numbers.len(), rows, more }, unknown: unknown.len() })
-    }
-
-    /// The health check on another date.
-    ///
-    /// # Errors
-    /// When an indicator's query is none.
-    pub fn health_as_of(&self, as_of: Timestamp) -> Result<Health, IndicatorFault> {
-        let view = View::new(self.inventory, self.projection, &self.parameters, as_of);
-        Ok(HealthCheck::new(self.parameters)?.check(&view))
     }
 
     /// Everything about one node.

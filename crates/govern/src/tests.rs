@@ -2,6 +2,8 @@
 
 //! The estate of a running system over a real administrator: what is imported, kept, recorded, decided and asked.
 
+mod map;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;

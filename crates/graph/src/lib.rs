@@ -19,6 +19,7 @@ mod progress;
 mod reach;
 mod removal;
 mod routes;
+mod towards;
 mod what_if;
 
 pub use builder::{BuildError, Builder};
@@ -33,6 +34,7 @@ pub use progress::{Progress, Stopped, Watch, unwatched};
 pub use reach::{Class, Counts, Memory, Reach};
 pub use removal::{Plan, Removal};
 pub use routes::{Change, Routes, Traversal};
+pub use towards::Towards;
 pub use what_if::{Changed, Difference};
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub(crate) mod control;
 pub(crate) mod estate;
 pub(crate) mod exceptions;
 pub(crate) mod inventory;
+pub(crate) mod map;
 pub(crate) mod now;
 pub(crate) mod proposals;
 pub(crate) mod remediation;
@@ -91,6 +92,8 @@ pub(crate) fn router() -> Router<Site> {
         )
         .route("/estate/own", get(remediation::own))
         .route("/estate/trend", get(remediation::over_time))
+        .route("/estate/map", get(map::map))
+        .route("/estate/map/edges", get(map::map_edges))
         .route("/graph/blast-radius", get(assessed::blast_radius))
         .route("/graph/paths", get(assessed::paths));
     Router::new().nest("/api/v1", v1)

@@ -3,6 +3,7 @@
 //! Pages are rendered here from the model; the API says the same as JSON.
 
 mod access;
+mod as_of;
 pub(crate) mod board;
 mod control;
 mod estate;
@@ -12,6 +13,7 @@ pub(crate) mod gaps;
 pub(crate) mod health;
 pub(crate) mod identity;
 pub(crate) mod inventory;
+pub(crate) mod map;
 mod now;
 mod policy_form;
 mod policy_proposal;
@@ -108,6 +110,8 @@ fn estate_routes() -> Router<Site> {
         .route("/console/health/indicators/{id}", get(health::indicator))
         .route(health::QUERY, get(health::ask))
         .route(identity::PATHS, get(identity::paths))
+        .route(map::MAP, get(map::map))
+        .route(map::EDGES, get(map::edges))
 }
 
 /// These take the text of the whole set.

@@ -5,7 +5,9 @@ use axum::response::{IntoResponse, Response};
 use http::header;
 use utoipa::OpenApi;
 
-use crate::api::{account, ask, assessed, control, estate, exceptions, inventory, now, proposals, remediation, replay};
+use crate::api::{
+    account, ask, assessed, control, estate, exceptions, inventory, map, now, proposals, remediation, replay,
+};
 use crate::guard::Caller;
 use crate::{authzen, device};
 
@@ -38,6 +40,7 @@ use crate::{authzen, device};
         assessed::gaps, assessed::blast_radius, assessed::paths,
         remediation::steps, remediation::assign, remediation::release, remediation::attestations, remediation::attest,
         remediation::take_back, remediation::own, remediation::over_time,
+        map::map, map::map_edges,
         device::enroll, device::renew, device::report,
         authzen::evaluation, authzen::evaluations, authzen::search::subjects, authzen::search::resources,
         authzen::search::actions, authzen::metadata,

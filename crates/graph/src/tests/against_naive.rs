@@ -125,6 +125,36 @@ proptest! {
     }
 
     #[test]
+    fn what_leads_somewhere_is_told_edge_by_edge(
+        graph in a_graph(8, 24), traversal in a_traversal(), to in some_nodes(),
+    ) {
+        let naive = Naive::new(&graph, traversal);
+        let routes = naive.routes();
+        let (towards, targets) = (routes.towards(&to), naive.targets(&to));
+        for node in graph.node_ids() {
+            let steps = match targets.contains(&node) {
+                true => Some(0),
+                false if !naive.here(node) => None,
+                false => routes.shortest(&[node], &to, |_| 1).map(|shortest| shortest.effort() as u32),
+            };
+            prop_assert_eq!(towards.steps(node), steps, "{:?}", node);
+        }
+        // Whoever acts as one of these is on a way; what is added last finds nothing more.
+        let mut acting: BTreeSet<NodeId> = targets.iter().copied().collect();
+        let leads = |acting: &BTreeSet<NodeId>, edge: &super::naive::Open| {
+            !targets.contains(&edge.from) && (targets.contains(&edge.to) || edge.takes && acting.contains(&edge.to))
+        };
+        for _ in graph.node_ids() {
+            let more: Vec<NodeId> = naive.open.iter().filter(|edge| leads(&acting, edge)).map(|edge| edge.from).collect();
+            acting.extend(more);
+        }
+        for edge in graph.edge_ids() {
+            let expected = naive.open.iter().any(|open| open.id == edge && leads(&acting, open));
+            prop_assert_eq!(towards.takes(edge), expected, "{:?}", edge);
+        }
+    }
+
+    #[test]
     fn choke_points_cut_off_what_they_say(
         graph in a_graph(8, 20), traversal in a_traversal(), from in some_nodes(), to in some_nodes(),
     ) {

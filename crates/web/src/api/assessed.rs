@@ -17,7 +17,7 @@ use crate::wire::{HealthQuery, PathsQuery, RadiusQuery};
 /// How many findings of each indicator stand in the list of all.
 const LISTED: usize = 10;
 
-fn json_of(value: impl serde::Serialize) -> Result<axum::Json<Value>, Fault> {
+pub(super) fn json_of(value: impl serde::Serialize) -> Result<axum::Json<Value>, Fault> {
     let value = serde_json::to_value(value);
     value.map(axum::Json).map_err(|error| Fault::Internal(format!("an answer has no JSON: {error}")))
 }
@@ -36,7 +36,7 @@ pub(crate) async fn health(
         None => assessed.health.clone(),
         Some(as_of) => {
             let asked = site.estate().ask(move |standing| standing.health_as_of(as_of)).await?;
-            asked.map_err(|error| Fault::Internal(error.to_string()))?
+            std::sync::Arc::unwrap_or_clone(asked.map_err(|error| Fault::Internal(error.to_string()))?)
         }
     };
     match &query.indicator {

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use countersign_assess::{Interval, Stage, State as Standing, Step, StepKind};
+use countersign_assess::{GapMap, Interval, Stage, State as Standing, Step, StepKind};
 use countersign_govern::{Assessed, NotAssessed, Status};
+use countersign_model::Timestamp;
 
+use super::as_of::Slider;
 use super::health::query_url;
 use super::trend::Trend;
 use crate::Site;
@@ -27,6 +29,8 @@ const FIRST: usize = 10;
 #[serde(default)]
 pub(super) struct Asked {
     all: String,
+    as_of: String,
+    day: String,
 }
 
 #[derive(Template)]
@@ -35,6 +39,10 @@ struct GapsPage {
     shell: Shell,
     status: Status,
     assessed: Arc<Assessed>,
+    slider: Slider,
+    as_of: Timestamp,
+    /// On the day that was chosen.
+    then: Option<GapMap>,
     steps: Vec<Step>,
     more: usize,
     trend: Trend,
@@ -48,16 +56,33 @@ pub(super) async fn gaps(
     let status = site.estate().status();
     let assessed = status.assessed.clone().ok_or(Fault::from(NotAssessed::NotYet))?;
     let past = site.estate().past().await.map_err(Fault::from)?;
+    let slider = Slider::new(&site, GAPS, Vec::new(), &asked.as_of, &asked.day).await?;
+    let then = match slider.chosen {
+        None => None,
+        Some(day) => {
+            let gaps = site.estate().ask(move |standing| standing.gaps_as_of(day)).await.map_err(Fault::from)?;
+            Some(gaps.map_err(|error| Fault::Internal(error.to_string()))?)
+        }
+    };
     let shown = if asked.all.is_empty() { FIRST } else { usize::MAX };
     let steps: Vec<Step> = assessed.steps.iter().take(shown).cloned().collect();
     Ok(html(&GapsPage {
         shell: Shell::new(&caller, GAPS, site.now(), None),
         more: assessed.steps.len() - steps.len(),
         trend: Trend::of(&past, &assessed.inventory_sha256),
+        as_of: slider.chosen.unwrap_or(assessed.as_of),
         status,
         assessed,
+        slider,
+        then,
         steps,
     }))
+}
+
+impl GapsPage {
+    fn gaps(&self) -> &GapMap {
+        self.then.as_ref().unwrap_or(&self.assessed.gaps)
+    }
 }
 
 pub(crate) const fn state(state: &Standing) -> Sign {

@@ -11,6 +11,7 @@ use countersign_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ROWS;
+use super::as_of::Slider;
 use crate::Site;
 use crate::error::{Fault, PageFault};
 use crate::extract::{PagePath, PageQuery};
@@ -26,34 +27,40 @@ pub(super) const QUERY: &str = "/console/health/query";
 pub(super) struct AsOf {
     /// A day, as a browser's field writes it.
     as_of: String,
+    /// The same, as the slider says it.
+    #[serde(skip_serializing)]
+    day: String,
     skip: Option<usize>,
 }
 
 impl AsOf {
-    fn instant(&self) -> Result<Option<Timestamp>, Fault> {
-        match self.as_of.trim() {
-            "" => Ok(None),
-            day => crate::asking::parsed(&format!("{day}T00:00:00Z")).map(Some),
-        }
-    }
-
     /// As far as it goes into a link.
     fn query(&self, skip: Option<usize>) -> String {
         query(&Self { skip, ..self.clone() })
     }
+
+    /// The slider of a page; from then on the day is known by its date alone.
+    async fn slider(&mut self, site: &Site, action: &'static str) -> Result<Slider, Fault> {
+        let slider = Slider::new(site, action, Vec::new(), &self.as_of, &self.day).await?;
+        self.as_of = slider.word();
+        Ok(slider)
+    }
 }
 
-/// The newest check, or one on another date. The clone is of what the page shows, not of every finding.
-async fn health(site: &Site, asked: &AsOf) -> Result<(Arc<Assessed>, Option<Health>), Fault> {
+/// The newest check, or the one on the day that was chosen.
+async fn health(site: &Site, chosen: Option<Timestamp>) -> Result<(Arc<Assessed>, Option<Arc<Health>>), Fault> {
     let assessed = site.estate().assessed().ok_or(NotAssessed::NotYet)?;
-    let other = match asked.instant()? {
+    let other = match chosen {
         None => None,
-        Some(as_of) => {
-            let health = site.estate().ask(move |standing| standing.health_as_of(as_of)).await?;
-            Some(health.map_err(|error| Fault::Internal(error.to_string()))?)
-        }
+        Some(as_of) => Some(on(site, as_of).await?),
     };
     Ok((assessed, other))
+}
+
+/// The check on a day.
+pub(super) async fn on(site: &Site, as_of: Timestamp) -> Result<Arc<Health>, Fault> {
+    let health = site.estate().ask(move |standing| standing.health_as_of(as_of)).await?;
+    health.map_err(|error| Fault::Internal(error.to_string()))
 }
 
 #[derive(Template)]
@@ -61,7 +68,7 @@ async fn health(site: &Site, asked: &AsOf) -> Result<(Arc<Assessed>, Option<Heal
 struct HealthPage {
     shell: Shell,
     status: Status,
-    asked: AsOf,
+    slider: Slider,
     as_of: Timestamp,
     indicators: Vec<Line>,
     sources: usize,
@@ -115,15 +122,16 @@ struct EmptyPage {
 pub(super) async fn overview(
     State(site): State<Site>,
     caller: Caller,
-    PageQuery(asked): PageQuery<AsOf>,
+    PageQuery(mut asked): PageQuery<AsOf>,
 ) -> Result<Response, PageFault> {
     let shell = Shell::new(&caller, HEALTH, site.now(), None);
     let status = site.estate().status();
     if status.assessed.is_none() {
         return Ok(html(&EmptyPage { shell, status }));
     }
-    let (assessed, other) = health(&site, &asked).await?;
-    let health = other.as_ref().unwrap_or(&assessed.health);
+    let slider = asked.slider(&site, HEALTH).await?;
+    let (assessed, other) = health(&site, slider.chosen).await?;
+    let health = other.as_deref().unwrap_or(&assessed.health);
     Ok(html(&HealthPage {
         shell,
         status,
@@ -131,7 +139,7 @@ pub(super) async fn overview(
         indicators: health.indicators.iter().map(|checked| Line::new(checked, &asked)).collect(),
         sources: health.sources.len(),
         radius: assessed.radius.clone(),
-        asked,
+        slider,
     }))
 }
 
@@ -155,10 +163,11 @@ pub(super) async fn indicator(
     State(site): State<Site>,
     caller: Caller,
     PagePath(id): PagePath<String>,
-    PageQuery(asked): PageQuery<AsOf>,
+    PageQuery(mut asked): PageQuery<AsOf>,
 ) -> Result<Response, PageFault> {
-    let (assessed, other) = health(&site, &asked).await?;
-    let health = other.as_ref().unwrap_or(&assessed.health);
+    let slider = asked.slider(&site, HEALTH).await?;
+    let (assessed, other) = health(&site, slider.chosen).await?;
+    let health = other.as_deref().unwrap_or(&assessed.health);
     let checked = health.indicators.iter().find(|checked| checked.id == id).ok_or(Fault::Absent)?;
     let skip = asked.skip.unwrap_or(0);
     let findings: Vec<Finding> = checked.findings.iter().skip(skip).take(ROWS).cloned().collect();

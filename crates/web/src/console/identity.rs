@@ -8,10 +8,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use countersign_assess::{Checked, Finding, NamedPath, OneRadius};
 use countersign_govern::{Assessed, EdgeLine, Lines, NodePage, NotAssessed};
-use countersign_model::Tier;
+use countersign_model::{Tier, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ROWS;
+use super::as_of::Slider;
 use super::inventory::{ESTATE, identity_url};
 use crate::Site;
 use crate::api::inventory::{basis, findings, said};
@@ -30,6 +31,8 @@ pub(super) const PATHS: &str = "/console/health/paths";
 #[serde(default)]
 pub(super) struct Asked {
     key: String,
+    as_of: String,
+    day: String,
     done: Option<String>,
 }
 
@@ -39,6 +42,7 @@ struct IdentityPage {
     shell: Shell,
     assessed: Arc<Assessed>,
     page: NodePage,
+    slider: Slider,
     found: Vec<(Checked, Finding)>,
     radius: Option<OneRadius>,
     tiers: [Tier; 4],
@@ -47,6 +51,11 @@ struct IdentityPage {
 impl IdentityPage {
     fn is_tier(&self, tier: &Tier) -> bool {
         self.page.row.tier == Some(*tier)
+    }
+
+    /// Whether something was first seen after the day that was chosen.
+    fn is_later(&self, first: &Timestamp) -> bool {
+        self.slider.chosen.is_some_and(|day| *first > day)
     }
 
     fn more(&self, direction: &str) -> String {
@@ -65,20 +74,31 @@ pub(super) async fn identity(
     PageQuery(asked): PageQuery<Asked>,
 ) -> Result<Response, PageFault> {
     let assessed = site.estate().assessed().ok_or(Fault::from(NotAssessed::NotYet))?;
+    let keep = vec![("key", asked.key.clone())];
+    let slider = Slider::new(&site, IDENTITY, keep, &asked.as_of, &asked.day).await?;
     let found = site.estate().ask(move |standing| {
         let page = standing.page(&asked.key)?;
         let radius = standing.named.find(&page.row.key).ok().and_then(|id| standing.named.radius(&standing.routes, id));
         Some((page, radius))
     });
     let (page, radius) = found.await.map_err(Fault::from)?.ok_or(Fault::Absent)?;
-    let found = findings(&assessed, &page)
-        .map(|(checked, finding)| (Checked { findings: Vec::new(), ..checked.clone() }, finding.clone()))
-        .collect();
+    let line =
+        |checked: &Checked, finding: &Finding| (Checked { findings: Vec::new(), ..checked.clone() }, finding.clone());
+    let found = match slider.chosen {
+        None => findings(&assessed, &page).map(|(checked, finding)| line(checked, finding)).collect(),
+        Some(day) => {
+            let health = super::health::on(&site, day).await?;
+            let all =
+                health.indicators.iter().flat_map(|checked| checked.findings.iter().map(move |one| (checked, one)));
+            all.filter(|(_, one)| one.key == page.row.key).map(|(checked, one)| line(checked, one)).collect()
+        }
+    };
     Ok(html(&IdentityPage {
         shell: Shell::new(&caller, ESTATE, site.now(), asked.done.as_deref()),
         found,
         assessed,
         page,
+        slider,
         radius,
         tiers: Tier::ALL,
     }))

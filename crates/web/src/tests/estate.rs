@@ -181,3 +181,77 @@ async fn what_announces_too_much_is_refused_before_it_is_read() {
     assert_eq!(stage.send("api", request).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(stage.estate.status().imports, 0);
 }
+
+#[tokio::test]
+async fn the_map_is_drawn_and_told() {
+    let stage = stage();
+    let alice = stage.owner("alice").await;
+    stage.imports(&alice).await;
+    let map = stage.get("api", Some(&alice), "/api/v1/estate/map?by=tier").await.json();
+    let items = map["map"]["items"].as_array().unwrap();
+    let place = |id: &str| items.iter().position(|item| item["id"] == id).unwrap();
+    let (outside, zero) = (place("tier"), place("tier:tier zero"));
+    let edges = map["map"]["edges"].as_array().unwrap();
+    let way = edges.iter().find(|edge| edge["from"] == outside && edge["to"] == zero).unwrap();
+    assert_eq!(way["ways"], 1, "Ann controls Ben: {way}");
+    assert!(map["observed"]["implicit"].is_array());
+    let path = "/api/v1/estate/map/edges?by=tier&from=tier&to=tier%3Atier%20zero&limit=1";
+    let found = stage.get("api", Some(&alice), path).await.json();
+    let line = &found["edges"]["lines"][0];
+    assert_eq!((&line["on-a-way"], &line["edge"]["relation"]), (&json!(true), &json!("full-control")));
+    assert!(line["edge"]["evidence"][0]["sha256"].is_string());
+    for wrong in ["map?by=colour", "map?by=tier&open=tier%3Anothing", "map?open=", "map/edges?by=tier&from=tier&to=x"] {
+        let answer = stage.get("api", Some(&alice), &format!("/api/v1/estate/{wrong}")).await;
+        assert!(answer.status.is_client_error() || wrong == "map?open=", "{wrong}: {}", answer.status);
+    }
+
+    // Opened, the box falls apart into nodes; a node leads to its page, an edge to its evidence.
+    let page = stage.get("console", Some(&alice), "/console/map?by=tier&open=tier").await.body;
+    assert!(page.contains(&format!("/console/estate/identity?key={ANN}")), "{page}");
+    assert!(!page.contains("<script>") && !page.contains("style=\""), "{page}");
+    let drawing = page.split("<svg class=\"map\"").nth(1).unwrap().split("</svg>").next().unwrap();
+    assert!(drawing.contains("ANN@CORP.EXAMPLE") && !drawing.contains("<scr"), "{drawing}");
+    let page = stage.get("console", Some(&alice), "/console/map/edges?by=tier&from=tier&to=tier%3Atier%20zero").await;
+    assert!(page.body.contains("full control") && page.body.contains("on a way"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn a_page_is_as_of_a_day_and_says_what_came_later() {
+    let stage = Stage::new("", Vec::new());
+    let alice = stage.owner("alice").await;
+    for (at, mark) in [("2024-01-01T10:00", ""), ("2024-03-01T10:00", "")] {
+        let body = Some(form(&[("users.json", &users(mark))], &[("at", at)]));
+        let answer = stage.ask("console", Some(&alice), Method::POST, "/console/estate/imports", body).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+        stage.estate.settled().await;
+    }
+    let get = async |path: &str| stage.get("console", Some(&alice), path).await;
+    // 2024-01-01 is day 19723.
+    for path in ["/console/health", "/console/gaps", &format!("/console/estate/identity?key={ANN}")] {
+        let join = if path.contains('?') { '&' } else { '?' };
+        let newest = get(path).await.body;
+        assert!(newest.contains("min=\"19723\"") && newest.contains("The newest assessment"), "{path}: {newest}");
+        assert!(!newest.contains("collected after this date"), "{path}");
+        let slid = get(&format!("{path}{join}day=19750")).await.body;
+        assert!(
+            slid.contains("As of 2024-01-28") && slid.contains("All evidence was collected after this date"),
+            "{path}: {slid}"
+        );
+        let picked = get(&format!("{path}{join}as_of=2024-01-28")).await.body;
+        let section =
+            |page: &str| page.split("as-of-title").nth(2).unwrap().split("</section>").next().unwrap().to_owned();
+        assert_eq!(section(&slid), section(&picked), "the slider and the field say the same");
+        let later = get(&format!("{path}{join}as_of=2024-03-02")).await.body;
+        assert!(!later.contains("collected after this date"), "{path}");
+        for wrong in ["as_of=yesterday", "day=-1", "day=9223372036854775807", "day=x"] {
+            let status = get(&format!("{path}{join}{wrong}")).await.status;
+            assert!(status == StatusCode::BAD_REQUEST || wrong.starts_with("day=92"), "{path}{wrong}: {status}");
+        }
+    }
+    // An account that was used a month before was not unused then.
+    let unused = async |day: &str| {
+        let page = get(&format!("/console/estate/identity?key={ANN}&as_of={day}")).await.body;
+        page.contains("/console/health/indicators/unused-account")
+    };
+    assert!(unused("2024-03-02").await && !unused("2017-08-01").await);
+}

@@ -170,6 +170,7 @@ async fn look_at(stage: &Stage, person: &Person, prefix: &str) {
     pages.push(("console", "/console/policies/high-needs-healthy-device".to_owned()));
     pages.push(("console", "/console/no-such-page".to_owned()));
     pages.push(("console", format!("/console/estate/identity?key={}", super::estate::ANN)));
+    pages.push(("console", format!("/console/estate/identity?key={}&as_of=2017-02-01", super::estate::ANN)));
     pages.push(("console", "/console/estate/imports/1".to_owned()));
     pages.push(("console", "/console/devices/bea-workstation-0042".to_owned()));
     pages.push(("console", "/console/subjects/service%3Anightly-backup".to_owned()));

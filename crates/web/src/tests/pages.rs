@@ -47,13 +47,21 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("console", "/console/estate/imports"),
     ("console", "/console/estate/links"),
     ("console", "/console/estate/links?state=linked"),
+    ("console", "/console/map"),
+    ("console", "/console/map?by=tier"),
+    ("console", "/console/map?by=segment&open=segment"),
+    ("console", "/console/map?by=kind&open=kind%3Aaccount"),
+    ("console", "/console/map/edges?by=kind&from=kind%3Aaccount&to=kind%3Aaccount"),
     ("console", "/console/gaps"),
+    ("console", "/console/gaps?as_of=2024-02-29"),
+    ("console", "/console/gaps?day=17000"),
     ("console", "/console/gaps?all=1"),
     ("console", "/console/gaps/break-glass"),
     ("console", "/console/gaps/strong-sign-in"),
     ("console", "/console/board?done=step-assigned"),
     ("console", "/console/health"),
     ("console", "/console/health?as_of=2024-02-29"),
+    ("console", "/console/health?day=17000"),
     ("console", "/console/health/indicators/password-never-expires"),
     ("console", "/console/health/query?text=account%20or%20%3Cscript%3Ealert"),
     ("console", "/console/health/query?text=not%20gone"),
@@ -84,6 +92,7 @@ async fn every_page_renders_and_escapes() {
     let key = super::estate::ANN;
     pages.push(("console", "/console/estate/imports/1".to_owned()));
     pages.push(("console", format!("/console/estate/identity?key={key}")));
+    pages.push(("console", format!("/console/estate/identity?key={key}&as_of=2017-02-01")));
     pages.push(("console", format!("/console/estate/identity/edges?key={key}&direction=incoming")));
     for policy in stage.administrator.policies().policies() {
         pages.push(("console", crate::console::policy_url(&policy.id)));
@@ -199,7 +208,7 @@ async fn a_request_that_did_not_pass_the_gate_gets_nothing() {
 #[tokio::test]
 async fn assets_have_the_address_of_their_content() {
     let stage = stage();
-    for name in ["style.css", "passkey.js", "live.js", "estate.js", "mark.svg"] {
+    for name in ["style.css", "passkey.js", "live.js", "estate.js", "as_of.js", "mark.svg"] {
         let answer = stage.get("sign-in", None, crate::assets::url(name)).await;
         assert_eq!(answer.status, StatusCode::OK, "{name}");
         assert!(answer.headers[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"), "{name}");
