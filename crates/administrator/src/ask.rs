@@ -6,6 +6,7 @@
 mod coverage;
 mod done;
 mod entitled;
+mod entitlements;
 mod matrix;
 mod past;
 mod situation;
@@ -32,6 +33,7 @@ use past::Unknown;
 pub use coverage::{Coverage, Door, Gaps, Ownerless};
 pub use done::{DidError, DidFilter, Doing, Done};
 pub use entitled::Enforced;
+pub(crate) use entitlements::{Entitlement, EntitlementKey, Whose};
 pub use matrix::{AccessMatrix, MatrixRow, Members};
 pub use past::PastError;
 pub use situation::{Conditions, DeviceCondition, NetworkCondition, RequestCondition};

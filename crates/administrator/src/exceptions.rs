@@ -21,6 +21,7 @@ use crate::{Actor, Administrator};
 pub use figures::{ExceptionFigures, TierFigures};
 pub(crate) use probe::Probes;
 pub use probe::{ProbeResult, Works};
+pub(crate) use rules::check_text;
 
 /// Renewed more often than this, it is no exception.
 const MOST_REVIEWS: usize = 12;

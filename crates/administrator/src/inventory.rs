@@ -98,6 +98,16 @@ impl Administrator {
     /// The groups it is a direct member of, in place of the former.
     pub async fn set_groups(&self, id: &SubjectId, groups: Vec<GroupId>, actor: &Actor) -> Result<(), ActError> {
         let _turn = self.0.accounts.acting.lock().await;
+        self.change_groups(id, groups, actor).await
+    }
+
+    /// The same for whoever has the turn already.
+    pub(crate) async fn change_groups(
+        &self,
+        id: &SubjectId,
+        groups: Vec<GroupId>,
+        actor: &Actor,
+    ) -> Result<(), ActError> {
         let subject = Subject { groups: groups.clone(), ..self.existing(id)? };
         let after = |other: &SubjectId| if other == id { Some(subject.clone()) } else { self.subject(other) };
         let proposed = self.proposed(&after);
@@ -203,6 +213,11 @@ impl Administrator {
 
     pub async fn put_resource(&self, resource: Resource, actor: &Actor) -> Result<(), ActError> {
         let _turn = self.0.accounts.acting.lock().await;
+        self.change_resource(resource, actor).await
+    }
+
+    /// The same for whoever has the turn already.
+    pub(crate) async fn change_resource(&self, resource: Resource, actor: &Actor) -> Result<(), ActError> {
         let now = |id: &SubjectId| self.subject(id);
         self.proposed(&now).check_resource(&resource).map_err(refused)?;
         let until = resource.observed_until(self.now());

@@ -32,6 +32,7 @@ mod preview;
 mod proposals;
 mod record;
 mod refusals;
+mod reviews;
 mod schedule;
 mod sessions;
 mod settings;
@@ -59,6 +60,7 @@ use crate::leases::Leases;
 use crate::metrics::Metrics;
 use crate::policies::Rules;
 use crate::record::Recorder;
+use crate::reviews::Reviews;
 use crate::world::World;
 
 pub use accounts::{AccountParts, ActError, Client, OneTimeLink, ProviderParts, Provision, SignInError};
@@ -83,6 +85,7 @@ pub use policies::{Prover, PublishError, ReconfigureError};
 pub use preview::{Ending, Outlook, Preview, PreviewError, SessionOutlook};
 pub use proposals::{ApproveError, Proposal};
 pub use record::Recorded;
+pub use reviews::{Decommission, Goes, MOST_AT_ONCE, MOST_LINES, NewReview, NewVerdict};
 pub use settings::{Disclosure, Network, ParseNetworkError, PolicyApproval, Settings};
 pub use sign_in::{SessionFilter, SessionView, SignedIn};
 pub use signals::SignalError;
@@ -136,6 +139,7 @@ pub(crate) struct Inner {
     pub(crate) catalog: ArcSwap<Catalog>,
     pub(crate) accounts: Accounts,
     pub(crate) probes: Probes,
+    pub(crate) reviews: Reviews,
     pub(crate) leases: Leases,
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Metrics,

@@ -38,6 +38,9 @@ impl Administrator {
             if housekeeping <= now {
                 self.housekeep_accounts().await;
                 self.gauge_exceptions();
+                // Beside this loop: what is open is cut in time, however much a deadline revokes.
+                let this = self.clone();
+                tokio::spawn(async move { this.end_due_reviews().await });
                 housekeeping = now.plus(HOUSEKEEPING);
             }
         }

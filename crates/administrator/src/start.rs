@@ -15,6 +15,7 @@ use crate::leases::Leases;
 use crate::metrics::Metrics;
 use crate::policies::{ReconfigureError, Rules, keep, published};
 use crate::record::Recorder;
+use crate::reviews::Reviews;
 use crate::sources::Publication;
 use crate::world::{FillError, World, WorldError};
 use crate::{Administrator, Inner, Parts, built_in};
@@ -61,6 +62,7 @@ impl Administrator {
         world.publish(world.prepare(&built_in::subjects()?)?);
 
         keep(&*store, &policies)?;
+        let reviews = Reviews::load(&*store)?;
         let accounts = Accounts::load(accounts, &*store, now)?;
         let rules = Rules::new(Arc::new(policies), Arc::new(settings))?;
         let recorder = Recorder::start(ledger)?;
@@ -73,6 +75,7 @@ impl Administrator {
             catalog: ArcSwap::from_pointee(Catalog::default()),
             accounts,
             probes: Probes::default(),
+            reviews,
             leases: Leases::default(),
             recorder,
             metrics: Metrics::find(),

@@ -7,6 +7,7 @@ mod observed;
 mod past;
 mod proposed;
 mod replayed;
+mod reviews;
 mod strictness;
 
 use std::collections::{BTreeMap, VecDeque};

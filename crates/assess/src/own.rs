@@ -164,7 +164,7 @@ told! {
     SignInsPhishingResistant "sign-ins-phishing-resistant" "sign-ins that cannot be read out or typed elsewhere (passkeys, hardware keys), of all in the time" "countersign ledger show";
     AgentsActingForSomebody "agents-acting-for-somebody" "agents that act for a named person and within what that person may, of all" "countersign subject list";
     EntitlementsUsed "entitlements-used" "entitlements that were used in the time, of all that are granted" "countersign policy suggest";
-    EntitlementsReviewed "entitlements-reviewed" "entitlements that somebody confirmed in the last review, of all" "countersign coverage";
+    EntitlementsReviewed "entitlements-reviewed" "entitlements that somebody confirmed in the last review, of all" "countersign review list";
     DevicesEnrolled "devices-enrolled" "known devices that are enrolled, of all known ones" "countersign device list";
     DevicesProven "devices-proven" "enrolled devices that prove themselves by a key that cannot be copied, of all enrolled" "countersign device list";
     DevicesCompliant "devices-compliant" "enrolled devices with every posture fact fresh and as required, of all enrolled" "countersign device list";
@@ -179,7 +179,7 @@ told! {
     PoliciesOwned "policies-owned" "policies with an owner who is known and a review date ahead, of all" "countersign policy lint";
     GuardrailsProven "guardrails-proven" "guardrails that are proven for the policies in force, of all" "countersign policy prove";
     ExceptionsDocumented "exceptions-documented" "exceptions with owner, compensating control and end, of these and the undocumented ones that were found" "countersign exception list";
-    ReviewsOnTime "reviews-on-time" "reviews of access and policies that were finished by their deadline, of all that were due" "countersign policy lint";
+    ReviewsOnTime "reviews-on-time" "reviews of access and policies that were finished by their deadline, of all that were due" "countersign review list";
     IdentitiesWithBaseline "identities-with-baseline" "active identities with a baseline of behaviour, of all" "countersign subject list";
     LateralMovementDetected "lateral-movement-detected" "lateral movements, real or as exercises, that were detected, of all that are known" "countersign ledger show";
 }

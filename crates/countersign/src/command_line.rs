@@ -7,6 +7,7 @@ mod govern;
 mod instant;
 mod policy;
 mod report;
+mod review;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -29,6 +30,7 @@ pub use policy::{
     PolicyReplay, PolicyReview, PolicySuggest, PolicyTest, Proving, Recorded, ReplayFormat, ReviewFormat, TestFormat,
 };
 pub use report::{Report, ReportCommand, ReportMade, ReportPortfolio, ReportVerify};
+pub use review::{Review, ReviewAccess, ReviewCampaign, ReviewDecision};
 pub use words::{described, read};
 
 const EXIT_CODES: &str = "\
@@ -199,6 +201,13 @@ pub enum Command {
         after_help = "Examples:\n  countersign exception list\n  countersign exception approve ID\n  countersign exception list --undocumented"
     )]
     Exception(Exception),
+    /// Campaigns in which access and policies are looked at again; what nobody confirms is revoked.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  countersign review list\n  countersign review access --title \"Autumn\" --within 21d --fallback human:fred\n  \
+                            countersign review export ID > to-do.csv"
+    )]
+    Review(Review),
     /// How much of Zero Trust is in place, the weakest first, and what to do next.
     #[command(
         after_help = "Examples:\n  countersign gaps collection.zip hr.csv\n  countersign gaps --area identity --csv > steps.csv\n  \
@@ -425,6 +434,14 @@ pub enum Resource {
     /// End observe mode now.
     #[command(after_help = "Example:\n  countersign resource enforce wiki")]
     Enforce { id: ResourceId },
+    /// What else must go when it goes: a plan, nothing is changed.
+    #[command(after_help = "Example:\n  countersign resource decommission wiki --plan --json")]
+    Decommission {
+        id: ResourceId,
+        /// Say what goes. There is nothing else that this command does.
+        #[arg(long, required = true)]
+        plan: bool,
+    },
     /// Protect it no longer: nobody reaches it any more.
     #[command(after_help = "Example:\n  countersign resource remove wiki")]
     Remove { id: ResourceId },

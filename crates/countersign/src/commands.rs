@@ -21,6 +21,7 @@ mod organisation;
 mod policy;
 mod records;
 mod report;
+mod review;
 mod work;
 
 use std::process::ExitCode;
@@ -105,6 +106,7 @@ const fn listing(command: &Command) -> Option<&'static str> {
         Command::Decision(Decision::Explain(_)) => Some("subject list` or `countersign resource list"),
         Command::Key(_) => Some("key list"),
         Command::Exception(_) => Some("exception list"),
+        Command::Review(_) => Some("review list"),
         Command::Decision(_) => Some("decision list"),
         _ => None,
     }
@@ -157,6 +159,7 @@ async fn dispatch(line: CommandLine, terminal: &Terminal) -> anyhow::Result<()> 
         Command::ChokePoints(options) => graph::choke_points(control, options, terminal).await,
         Command::WhatIf(options) => graph::what_if(control, options, terminal).await,
         Command::Exception(command) => exception::exception(&control()?, command, terminal).await,
+        Command::Review(command) => review::review(&control()?, command, terminal).await,
         Command::Gaps(options) => gaps::gaps(control, options, terminal).await,
         Command::Metrics(options) => gaps::metrics(control, options, terminal).await,
         Command::Policy(command) => policy::policy(&global, command, terminal).await,

@@ -7,6 +7,7 @@ mod others;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use countersign_administrator::{Administrator, Page, PolicySet, Unmanaged};
 use countersign_assess::{ExceptionCount, Own, Tally, Told};
@@ -19,6 +20,7 @@ use crate::progress::Progress;
 
 /// How many devices are taken at a time.
 const AT_ONCE: usize = 10_000;
+const YEAR: Duration = Duration::from_secs(366 * 86_400);
 
 type Tallies = BTreeMap<Told, Tally>;
 
@@ -36,6 +38,7 @@ pub(crate) fn told(
     resources(administrator, now, &mut tallies);
     let devices = devices(administrator, now, &mut tallies);
     policies(administrator, &administrator.policies(), now, &mut tallies);
+    reviews(administrator, now, &mut tallies);
     progress.tell("asking the policies", "", 0, 0);
     asked(administrator, now, progress, &mut tallies);
     let exceptions = exceptions(administrator, now, progress, &mut tallies);
@@ -65,6 +68,17 @@ fn resources(administrator: &Administrator, now: Timestamp, tallies: &mut Tallie
         |segment| all.iter().all(|other| other.segment.as_ref() != Some(segment) || other.tier == Tier::CrownJewel);
     let segmented = jewels.iter().filter(|resource| resource.segment.as_ref().is_some_and(alone)).count();
     tallies.insert(Told::CrownJewelsSegmented, tally(segmented, jewels.len(), now));
+}
+
+/// What was confirmed, and in time, in the last year.
+fn reviews(administrator: &Administrator, now: Timestamp, tallies: &mut Tallies) {
+    let since = now.minus(YEAR);
+    if let Some((good, of, oldest)) = administrator.entitlements_reviewed(since) {
+        tallies.insert(Told::EntitlementsReviewed, Tally { oldest, ..tally(good, of, now) });
+    }
+    if let Some((good, of)) = administrator.reviews_in_time(since) {
+        tallies.insert(Told::ReviewsOnTime, Tally { oldest: since, ..tally(good, of, now) });
+    }
 }
 
 /// The names of those that are active.

@@ -149,6 +149,8 @@ named! {
     ZoneName
     /// A documented deviation.
     ExceptionId
+    /// A campaign in which access is looked at again.
+    ReviewId
     /// An API key's public part: what may be shown and logged.
     KeyId
 }

@@ -12,6 +12,7 @@ mod id;
 mod proof;
 mod request;
 mod resource;
+mod review;
 mod route;
 mod shown;
 mod signal;
@@ -39,11 +40,15 @@ pub use exception::{
 pub use fact::{Fact, Source};
 pub use id::{
     DecisionId, DeviceId, ExceptionId, GrantId, GroupId, KeyId, LeaseId, Name, NameError, ParseIdError, PolicyId,
-    ResourceId, SegmentId, SessionId, ShownId, SubjectId, ZoneName,
+    ResourceId, ReviewId, SegmentId, SessionId, ShownId, SubjectId, ZoneName,
 };
 pub use proof::{Proof, ProofResult, Proofs};
 pub use request::{AccessRequest, Credential, CredentialSecret, DeviceEvidence, EnforcementPoint, HttpRequestFacts};
 pub use resource::{Entitled, LONGEST_OBSERVATION, Resource, ResourceKind, Segment, Tier, Upstream};
+pub use review::{
+    Review, ReviewAbout, ReviewDecided, ReviewEnd, ReviewEnding, ReviewLine, ReviewScope, ReviewVerdict, Reviewed,
+    ReviewedAccess, ReviewedChange, ReviewedPolicy, ReviewerBecause,
+};
 pub use route::{ActionRule, PathPattern, Route};
 pub use shown::{Shown, ShownResource, ShownSubject};
 pub use signal::{Signal, SignalKind};

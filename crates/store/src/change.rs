@@ -2,7 +2,7 @@
 
 use countersign_model::{
     Device, DeviceId, Exception, Fact, Group, GroupId, KeyId, PostureAspect, PostureValue, Resource, ResourceId,
-    Segment, SegmentId, SessionId, Subject, SubjectId, Timestamp,
+    Review, ReviewId, ReviewLine, Segment, SegmentId, SessionId, Subject, SubjectId, Timestamp,
 };
 
 use crate::{Hash, KeyRecord, LinkRecord, PasskeyRecord, RiskRecord, SessionRecord, TokenRecord};
@@ -24,6 +24,13 @@ pub enum Change {
     RemoveResource(ResourceId),
     /// Never removed: it is evidence.
     PutException(Box<Exception>),
+    /// With all its lines, which replace the former. Never removed: it is evidence.
+    PutReview(Box<Review>),
+    /// Of a review that is there; the others stay as they were.
+    PutReviewLine {
+        review: ReviewId,
+        line: Box<ReviewLine>,
+    },
     /// With its posture, which replaces the former.
     PutDevice(Device),
     RemoveDevice(DeviceId),

@@ -10,7 +10,9 @@ use countersign_model::{
     ActionClass, ActionRule, AuthenticationMethod, CompensatingControl, Device, DeviceId, DeviceState, Entitled,
     Exception, ExceptionApproval, ExceptionEnd, ExceptionId, ExceptionReview, ExceptionScope, Fact, Group, GroupId,
     KeyId, PathPattern, PolicyId, Posture, PostureAspect, PostureValue, Probe, Resource, ResourceId, ResourceKind,
-    Route, Segment, SegmentId, SessionId, Source, Subject, SubjectId, SubjectState, Tier, Timestamp, Upstream,
+    Review, ReviewAbout, ReviewDecided, ReviewId, ReviewLine, ReviewScope, ReviewVerdict, Reviewed, ReviewedAccess,
+    ReviewerBecause, Route, Segment, SegmentId, SessionId, Source, Subject, SubjectId, SubjectState, Tier, Timestamp,
+    Upstream,
 };
 
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
     StoreError, TokenPurpose, TokenRecord,
 };
 
-const CHECKS: [fn(&dyn Store); 11] = [
+const CHECKS: [fn(&dyn Store); 12] = [
     inventory_comes_back_as_it_went_in,
     replacing_keeps_what_refers_to_it,
     removing_takes_what_belongs_along,
@@ -26,6 +28,7 @@ const CHECKS: [fn(&dyn Store); 11] = [
     a_commit_is_all_or_nothing,
     devices_keep_their_posture,
     an_exception_outlives_whom_it_was_for,
+    a_review_keeps_its_lines_and_outlives_whom_it_was_about,
     a_passkey_never_changes_hands,
     keys_and_sessions_come_back,
     a_token_is_consumed_once,
@@ -351,6 +354,57 @@ fn an_exception_outlives_whom_it_was_for(store: &dyn Store) {
     put(&other);
     store.commit(&[Change::RemoveSubject(alice), Change::Forget { before: at(1000) }]).unwrap();
     assert_eq!(store.exceptions().unwrap(), [other, ended]);
+}
+
+fn a_review_keeps_its_lines_and_outlives_whom_it_was_about(store: &dyn Store) {
+    let alice = alice_with_everything(store);
+    let line = |number| ReviewLine {
+        number,
+        about: Reviewed::Access(ReviewedAccess {
+            subject: Some(alice.clone()),
+            resource: ResourceId::new("wiki").unwrap(),
+            tier: Tier::Standard,
+            classes: BTreeSet::from([ActionClass::Read]),
+            through: Some(GroupId::new("staff").unwrap()),
+            source: Source::Configuration,
+            used: 3,
+            last_used: Some(at(2)),
+        }),
+        reviewers: vec![human("owner")],
+        because: ReviewerBecause::ResourceOwner,
+        instead_of: None,
+        verdict: None,
+    };
+    let review = Review {
+        id: ReviewId::new("r1").unwrap(),
+        title: "Autumn “ü”".to_owned(),
+        about: ReviewAbout::Access { scope: ReviewScope::default() },
+        made_by: human("owner"),
+        opened: at(5),
+        deadline: at(50),
+        fallbacks: vec![human("other")],
+        counted_from: at(1),
+        population: "ab".repeat(32),
+        end: None,
+        lines: (1..=11).map(line).collect(),
+    };
+    store.commit(&[Change::PutReview(Box::new(review.clone()))]).unwrap();
+    assert_eq!(store.reviews().unwrap(), std::slice::from_ref(&review));
+    let mut decided = review;
+    decided.lines[9].verdict = Some(ReviewVerdict {
+        decided: ReviewDecided::Revoked,
+        by: Some(human("owner")),
+        at: at(6),
+        reason: Some("left the team".to_owned()),
+        carried_out: true,
+        left: None,
+    });
+    let line = Box::new(decided.lines[9].clone());
+    store.commit(&[Change::PutReviewLine { review: decided.id.clone(), line: line.clone() }]).unwrap();
+    store.commit(&[Change::RemoveSubject(alice.clone()), Change::Forget { before: at(1000) }]).unwrap();
+    assert_eq!(store.reviews().unwrap(), [decided]);
+    let unknown = Change::PutReviewLine { review: ReviewId::new("r2").unwrap(), line };
+    assert!(matches!(store.commit(&[unknown]), Err(StoreError::Missing(_))));
 }
 
 fn a_passkey_never_changes_hands(store: &dyn Store) {

@@ -19,7 +19,7 @@ pub use sqlite::SqliteStore;
 use std::fmt;
 use std::path::Path;
 
-use countersign_model::{Device, Exception, Group, Resource, Segment, Subject, SubjectId, Timestamp};
+use countersign_model::{Device, Exception, Group, Resource, Review, Segment, Subject, SubjectId, Timestamp};
 
 /// Synchronous; a caller on an async runtime moves it to a blocking thread.
 pub trait Store: Send + Sync + fmt::Debug + 'static {
@@ -42,6 +42,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     fn resources(&self) -> Result<Vec<Resource>, StoreError>;
     fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
     fn exceptions(&self) -> Result<Vec<Exception>, StoreError>;
+    /// With their lines, in the order of their ids.
+    fn reviews(&self) -> Result<Vec<Review>, StoreError>;
 
     fn passkey(&self, credential: &str) -> Result<Option<PasskeyRecord>, StoreError>;
     /// Oldest first.

@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use countersign_model::{Device, Exception, Group, Resource, Segment, Subject, SubjectId, Timestamp};
+use countersign_model::{Device, Exception, Group, Resource, Review, Segment, Subject, SubjectId, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 use refinery::{Migration, Runner};
 use rusqlite::backup::{Backup, StepResult};
@@ -20,10 +20,11 @@ use crate::{
 };
 
 /// Appended to, never edited: an applied migration is checked against its text.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("V1__initial", include_str!("../migrations/V1__initial.sql")),
     ("V2__observe", include_str!("../migrations/V2__observe.sql")),
     ("V3__exceptions", include_str!("../migrations/V3__exceptions.sql")),
+    ("V4__reviews", include_str!("../migrations/V4__reviews.sql")),
 ];
 
 /// `CSGN`, in the file's header: tells a Countersign store from any other SQLite file.
@@ -183,6 +184,10 @@ impl Store for SqliteStore {
 
     fn exceptions(&self) -> Result<Vec<Exception>, StoreError> {
         read::exceptions(&self.reader())
+    }
+
+    fn reviews(&self) -> Result<Vec<Review>, StoreError> {
+        read::reviews(&self.reader())
     }
 
     fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {

@@ -13,6 +13,7 @@ pub(crate) mod now;
 pub(crate) mod proposals;
 pub(crate) mod remediation;
 pub(crate) mod replay;
+pub(crate) mod reviews;
 
 use axum::Router;
 use axum::routing::{get, post, put};
@@ -51,6 +52,7 @@ pub(crate) fn router() -> Router<Site> {
         .route("/segments/{id}", get(estate::segment).put(estate::put_segment))
         .route("/resources", get(estate::resources))
         .route("/resources/{id}", get(estate::resource).put(estate::put_resource).delete(estate::remove_resource))
+        .route("/resources/{id}/decommission", get(reviews::decommission))
         .route("/devices", get(estate::devices))
         .route("/devices/{id}", get(estate::device).delete(estate::revoke_device))
         .route("/devices/{id}/managed", put(estate::put_managed))
@@ -62,6 +64,11 @@ pub(crate) fn router() -> Router<Site> {
         .route("/exceptions/{id}/review", post(exceptions::review))
         .route("/exceptions/{id}/end", post(exceptions::end))
         .route("/exceptions/{id}/probe", post(exceptions::probe))
+        .route("/reviews", get(reviews::reviews).post(reviews::open))
+        .route("/reviews/{id}", get(reviews::review))
+        .route("/reviews/{id}/lines", get(reviews::lines))
+        .route("/reviews/{id}/decisions", post(reviews::decide))
+        .route("/reviews/{id}/end", post(reviews::end))
         .route("/policies", get(control::policies).put(control::publish))
         .route("/policies/files", get(control::policy_files))
         .route("/policies/replay", post(replay::replay))

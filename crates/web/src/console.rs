@@ -18,6 +18,7 @@ mod now;
 mod policy_form;
 mod policy_proposal;
 mod resource_form;
+mod reviews;
 mod seen;
 mod trend;
 
@@ -73,6 +74,10 @@ pub(crate) fn router() -> Router<Site> {
         .route("/console/exceptions/{id}/end", post(exceptions::end))
         .route("/console/exceptions/{id}/probe", post(exceptions::probe))
         .route(exceptions::NEW, get(exceptions::new).post(exceptions::request))
+        .route(reviews::PLACE, get(reviews::reviews))
+        .route("/console/reviews/{id}", get(reviews::show))
+        .route("/console/reviews/{id}/end", post(reviews::end))
+        .route(reviews::NEW, get(reviews::new).post(reviews::open))
         .merge(estate_routes())
         .route("/console/policy-proposals/{id}", get(policy_proposal::show))
         .route("/console/policy-proposals/{id}/approve", post(policy_proposal::approve))

@@ -19,6 +19,7 @@ mod ledger;
 mod openapi;
 mod page;
 mod portal;
+mod review_rows;
 mod rows;
 mod sign_in;
 mod upload;

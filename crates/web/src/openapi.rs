@@ -7,6 +7,7 @@ use utoipa::OpenApi;
 
 use crate::api::{
     account, ask, assessed, control, estate, exceptions, inventory, map, now, proposals, remediation, replay,
+    reviews,
 };
 use crate::guard::Caller;
 use crate::{authzen, device};
@@ -32,6 +33,8 @@ use crate::{authzen, device};
         estate::devices, estate::device, estate::revoke_device, estate::put_managed, estate::enrol_device,
         exceptions::exceptions, exceptions::undocumented, exceptions::exception, exceptions::request,
         exceptions::approve, exceptions::review, exceptions::end, exceptions::probe,
+        reviews::reviews, reviews::open, reviews::review, reviews::lines, reviews::decide, reviews::end,
+        reviews::decommission,
         control::policies, control::policy_files, control::publish, replay::replay,
         proposals::proposals, proposals::propose, proposals::proposal, proposals::approve, proposals::reject, control::apply, control::backup,
         inventory::status, inventory::import, inventory::stop_import, inventory::imports, inventory::one_import,
@@ -57,6 +60,7 @@ use crate::{authzen, device};
         (name = "resources", description = "What can be asked for"),
         (name = "devices", description = "What people ask from"),
         (name = "exceptions", description = "Documented deviations: who asked, who agreed, what relaxes, until when"),
+        (name = "reviews", description = "Access and policies looked at again, and what nobody confirms is revoked"),
         (name = "policies", description = "Policies, configuration, backup"),
         (name = "estate", description = "What an organisation really has: imported, checked, measured"),
         (name = "device", description = "For devices themselves"),

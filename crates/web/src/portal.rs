@@ -1,6 +1,8 @@
 //! What every person sees: the applications they can open now, and their own sessions, devices, passkeys and keys.
 //! Each handler looks only at what belongs to the subject that the gateway has admitted.
 
+mod reviews;
+
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
@@ -18,6 +20,8 @@ use crate::page::{Done, Shell, done, encode, html};
 use crate::rows::{DeviceRow, KeyRow, SessionRow};
 use crate::sign_in::{Begun, FinishPasskey, passkeys_work, person, unless_left};
 
+pub(crate) use reviews::url as review_url;
+
 pub(crate) fn router() -> Router<Site> {
     Router::new()
         .route("/", get(applications))
@@ -31,6 +35,8 @@ pub(crate) fn router() -> Router<Site> {
         .route("/my/passkeys/{credential}/remove", post(remove_passkey))
         .route("/my/keys", get(keys))
         .route("/my/keys/{id}/revoke", post(revoke_key))
+        .route(reviews::PLACE, get(reviews::reviews))
+        .route("/my/reviews/{id}", get(reviews::review).post(reviews::decide))
 }
 
 /// After an act.

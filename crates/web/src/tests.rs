@@ -15,6 +15,7 @@ mod gallery;
 mod pages;
 mod palette;
 mod remediation;
+mod reviews;
 mod sign_in;
 
 use std::collections::{BTreeMap, HashMap};

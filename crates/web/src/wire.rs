@@ -13,6 +13,7 @@ mod map;
 mod proposals;
 mod remediation;
 mod replay;
+mod reviews;
 
 pub use account::*;
 pub use ask::*;
@@ -25,6 +26,7 @@ pub use map::*;
 pub use proposals::*;
 pub use remediation::*;
 pub use replay::*;
+pub use reviews::*;
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -26,7 +26,7 @@ pub(super) fn check_note(what: &str, text: &str) -> Result<(), ActError> {
     check_text(what, text, NOTE)
 }
 
-fn check_text(what: &str, text: &str, most: usize) -> Result<(), ActError> {
+pub(crate) fn check_text(what: &str, text: &str, most: usize) -> Result<(), ActError> {
     // As in names: what reorders or hides is not for people who decide by what they read.
     let hidden = |c: char| {
         (c.is_control() && !matches!(c, '\n' | '\r' | '\t'))

@@ -192,6 +192,7 @@ pub(super) async fn resource(control: &Control, command: Resource, terminal: &Te
             let answer = observe(control, &path, resource, None, terminal).await?;
             done(terminal, &answer, format!("{id} is enforced; what was only let through is ended"))
         }
+        Resource::Decommission { id, plan: _ } => super::review::decommission(control, &id, terminal).await,
         Resource::Remove { id } => {
             let answer = control.delete(&format!("/api/v1/resources/{}", encoded(&id))).await?;
             done(terminal, &answer, format!("{id} is removed; every connection to it has ended"))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use countersign_model::{
-    Device, Exception, Fact, Group, GroupId, NameError, Posture, PostureAspect, Resource, ResourceId, Segment,
+    Device, Exception, Fact, Group, GroupId, NameError, Posture, PostureAspect, Resource, ResourceId, Review, Segment,
     SegmentId, Subject, SubjectId, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
@@ -217,6 +217,18 @@ pub(super) fn resources(c: &Connection) -> Read<Vec<Resource>> {
             observe_until: maybe_instant(row, 11)?,
         })
     })
+}
+
+/// Both reads see one state: a line is never without its review.
+pub(super) fn reviews(c: &Connection) -> Read<Vec<Review>> {
+    let transaction = c.unchecked_transaction()?;
+    let mut all: Vec<Review> =
+        self::all(&transaction, "SELECT written FROM reviews ORDER BY id", [], |row| from_json(row, 0))?;
+    for review in &mut all {
+        let sql = "SELECT written FROM review_lines WHERE review = ?1 ORDER BY number";
+        review.lines = self::all(&transaction, sql, [review.id.as_str()], |row| from_json(row, 0))?;
+    }
+    Ok(all)
 }
 
 pub(super) fn exceptions(c: &Connection) -> Read<Vec<Exception>> {

@@ -1,7 +1,10 @@
 //! One change, in a transaction that the caller has begun and will end. `Put` updates in place: a replaced row would
 //! take what refers to it along.
 
-use countersign_model::{Device, DeviceId, Exception, Fact, Group, PostureAspect, PostureValue, Resource, Subject};
+use countersign_model::{
+    Device, DeviceId, Exception, Fact, Group, PostureAspect, PostureValue, Resource, Review, ReviewId, ReviewLine,
+    Subject,
+};
 use rusqlite::{Params, Transaction, params};
 
 use super::row::{json, word};
@@ -38,6 +41,8 @@ pub(super) fn apply(t: &Transaction<'_>, change: &Change) -> Result<(), StoreErr
             run(t, "DELETE FROM resources WHERE id = ?1", [id.as_str()])?;
         }
         Change::PutException(exception) => put_exception(t, exception)?,
+        Change::PutReview(review) => put_review(t, review)?,
+        Change::PutReviewLine { review, line } => put_review_line(t, review, line)?,
         Change::PutDevice(device) => put_device(t, device)?,
         Change::RemoveDevice(id) => {
             run(t, "DELETE FROM devices WHERE id = ?1", [id.as_str()])?;
@@ -225,6 +230,28 @@ fn put_exception(t: &Transaction<'_>, exception: &Exception) -> Result<(), Store
             exception.end.as_ref().map(json).transpose()?,
             json(&exception.reviews)?,
         ],
+    )?;
+    Ok(())
+}
+
+fn put_review(t: &Transaction<'_>, review: &Review) -> Result<(), StoreError> {
+    let written = Review { lines: Vec::new(), ..review.clone() };
+    run(
+        t,
+        "INSERT INTO reviews (id, opened, written) VALUES (?1, ?2, ?3)
+         ON CONFLICT (id) DO UPDATE SET opened = excluded.opened, written = excluded.written",
+        params![review.id.as_str(), review.opened.millis(), json(&written)?],
+    )?;
+    run(t, "DELETE FROM review_lines WHERE review = ?1", [review.id.as_str()])?;
+    review.lines.iter().try_for_each(|line| put_review_line(t, &review.id, line))
+}
+
+fn put_review_line(t: &Transaction<'_>, review: &ReviewId, line: &ReviewLine) -> Result<(), StoreError> {
+    run(
+        t,
+        "INSERT INTO review_lines (review, number, written) VALUES (?1, ?2, ?3)
+         ON CONFLICT (review, number) DO UPDATE SET written = excluded.written",
+        params![review.as_str(), line.number, json(line)?],
     )?;
     Ok(())
 }

@@ -318,14 +318,18 @@ impl Typed {
 }
 
 #[derive(Default)]
-struct Mistakes(Vec<String>);
+pub(super) struct Mistakes(pub(super) Vec<String>);
 
 impl Mistakes {
-    fn one<T: std::str::FromStr<Err: std::fmt::Display>>(&mut self, field: &str, text: &str) -> Option<T> {
+    pub(super) fn one<T: std::str::FromStr<Err: std::fmt::Display>>(&mut self, field: &str, text: &str) -> Option<T> {
         text.trim().parse().map_err(|error| self.0.push(format!("{field}: {error}"))).ok()
     }
 
-    fn list<T: std::str::FromStr<Err: std::fmt::Display> + Ord>(&mut self, field: &str, text: &str) -> BTreeSet<T> {
+    pub(super) fn list<T: std::str::FromStr<Err: std::fmt::Display> + Ord>(
+        &mut self,
+        field: &str,
+        text: &str,
+    ) -> BTreeSet<T> {
         let parts = text.split(',').map(str::trim).filter(|one| !one.is_empty());
         parts.filter_map(|one| self.one(field, one)).collect()
     }

@@ -29,7 +29,7 @@ fn tags(page: &str) -> Vec<Tag<'_>> {
     .collect()
 }
 
-fn is_accessible(path: &str, page: &str) {
+pub(super) fn is_accessible(path: &str, page: &str) {
     let tags = tags(page);
     let named = |name: &str| tags.iter().filter(|tag| tag.name == name).collect::<Vec<_>>();
     assert_eq!(named("html")[0].get("lang"), Some("en"), "{path}");
