@@ -241,7 +241,7 @@ fn assess(
     let mut projection = inventory.project().map_err(|error| Failed::Impossible(error.to_string()))?;
     let put = layers.map(|layers| layers.put(inventory, &mut projection));
     let parameters = Parameters::default();
-    let mut standing = Standing::new(inventory, &projection, own, &parameters, as_of);
+    let mut standing = Standing::new(inventory, &projection, &own, &parameters, as_of);
     go_on("checking and measuring")?;
     let mut watch = |at: countersign_graph::Progress| {
         progress.tell("checking and measuring", "", at.done as u64, at.of as u64);
@@ -259,7 +259,7 @@ fn assess(
     publish(Assessed {
         generation,
         assessment,
-        own,
+        own: own.clone(),
         never_exercised,
         links,
         proposals,

@@ -6,8 +6,7 @@ use http::header;
 use utoipa::OpenApi;
 
 use crate::api::{
-    account, ask, assessed, control, estate, exceptions, inventory, map, now, proposals, remediation, replay,
-    reviews,
+    account, ask, assessed, control, estate, exceptions, inventory, map, now, proposals, remediation, replay, reviews,
 };
 use crate::guard::Caller;
 use crate::{authzen, device};

@@ -141,6 +141,10 @@ impl Store for Synthetic {
         Ok(Vec::new())
     }
 
+    fn reviews(&self) -> Result<Vec<countersign_model::Review>, StoreError> {
+        Ok(Vec::new())
+    }
+
     fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
         Ok(Vec::new())
     }

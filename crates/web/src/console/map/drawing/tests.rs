@@ -1,4 +1,5 @@
 //! A drawing holds whatever names an estate has: boxes do not meet, curves end at boxes, and what is foreign stays short.
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 use countersign_govern::{By, EstateMap, MapEdge, MapItem, MapWhat, Opened};
 
