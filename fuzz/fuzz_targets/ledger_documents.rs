@@ -5,9 +5,8 @@ use std::sync::LazyLock;
 
 use countersign_ledger::{ConsistencyProof, InclusionProof, LogPath, SigningKey, VerifierKey};
 
-static KEY: LazyLock<VerifierKey> = LazyLock::new(|| {
-    SigningKey::from_seed([7; 32]).verifier_key("fuzz.example").expect("a name without white space")
-});
+static KEY: LazyLock<VerifierKey> =
+    LazyLock::new(|| SigningKey::from_seed([7; 32]).verifier_key("fuzz.example").expect("a name without white space"));
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     // Nobody has signed anything with this key.

@@ -34,7 +34,7 @@ libfuzzer_sys::fuzz_target!(|input: (u8, Vec<(usize, u8, &str)>)| {
         let end = (end..=words.len()).find(|end| words.is_char_boundary(*end)).unwrap_or(words.len());
         words.replace_range(at..end, text);
     }
-    let options = Options { timeout: Duration::from_secs(60), jobs: 1, cache: None };
+    let options = Options { timeout: Duration::from_secs(60), jobs: 1, together: Options::TOGETHER, cache: None };
     let guardrails = &SET.guardrails()[1..];
     let report = prove(&SET, guardrails, &BTreeMap::new(), &Solver::saying(&words), &options, &|_| {});
     match &report.outcomes[0].verdict {
