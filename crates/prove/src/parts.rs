@@ -10,6 +10,9 @@ use crate::possible;
 use crate::query::{Answer, Asking, Sources, named};
 use crate::run::{Claiming, Settled};
 
+/// How many of them are in one question: more questions of less, since each takes the square of what it names.
+const APART: usize = 4;
+
 /// The policies of a set, by what they name.
 pub(crate) struct Parts {
     /// Those that name neither anybody nor anything.
@@ -34,7 +37,7 @@ impl Parts {
             policies.iter().filter(|policy| policy.effect() == effect).cloned().collect()
         };
         let apart = |general: &[Policy], special: &[Policy]| {
-            let few = special.chunks(together.max(1)).map(<[Policy]>::to_vec);
+            let few = special.chunks(together.clamp(1, APART)).map(<[Policy]>::to_vec);
             std::iter::once(general.to_vec()).chain(few).filter(|part| !part.is_empty()).collect()
         };
         let (general_permits, general_forbids) = (of(&general, Effect::Permit), of(&general, Effect::Forbid));

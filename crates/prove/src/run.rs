@@ -12,6 +12,7 @@ use countersign_policy::{Claim, Guardrail, PolicySet};
 use crate::cache::Cache;
 use crate::example::{Breach, Example, Fault};
 use crate::parts::Parts;
+use crate::possible;
 use crate::query::{Answer, Asking, Kinds, Sources, Strength, Subject, named};
 use crate::solver::Solver;
 
@@ -277,10 +278,12 @@ impl Run<'_> {
         };
         let deadline = Instant::now() + self.options.timeout;
         let asking = Asking { solver: self.solver, cache: self.options.cache.as_ref(), deadline, example: false };
+        // What only the policies name is no part of what it describes.
+        let Ok(possible) = possible::condition([describes]) else { return false };
         let mut describes_nothing = |kind| {
             let policies = vec![
                 named(Effect::Permit, describes.condition(), "described"),
-                crate::possible::forbid_impossible(&self.subject.possible),
+                possible::forbid_impossible(&possible),
             ];
             let compiled = self.subject.kinds.compile(policies, kind);
             compiled.is_ok_and(|compiled| asking.any(sources, &compiled) == Some(false))
@@ -423,7 +426,7 @@ impl Claiming<'_, '_> {
         }
         let (subject, kinds) = (&self.run.subject, self.run.subject.kinds);
         let loose = kinds.compile(vec![describes.clone()], self.kind)?;
-        let impossible = crate::possible::forbid_impossible(&subject.possible);
+        let impossible = possible::forbid_impossible(&subject.possible);
         let strict = kinds.compile(vec![describes, impossible], self.kind)?;
         let settled = if self.guardrail.claim == Claim::NeverAllowed {
             self.tried(&Strength::ALL, None, sources, |asking, strength, sources| {
