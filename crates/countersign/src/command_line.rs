@@ -179,7 +179,8 @@ pub enum Command {
     Graph(Graph),
     /// How far an attacker gets from an account, or from each of them.
     #[command(after_help = "Examples:\n  countersign blast-radius ana@corp.example --file collection.zip\n  \
-                            countersign blast-radius --all --top 50 --csv")]
+                            countersign blast-radius --all --top 50 --csv\n  \
+                            countersign blast-radius --never-used")]
     BlastRadius(BlastRadius),
     /// The shortest ways from one to another, or to tier zero, step by step with technique and evidence.
     #[command(after_help = "Examples:\n  countersign paths ana@corp.example\n  \

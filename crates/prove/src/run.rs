@@ -281,10 +281,8 @@ impl Run<'_> {
         // What only the policies name is no part of what it describes.
         let Ok(possible) = possible::condition([describes]) else { return false };
         let mut describes_nothing = |kind| {
-            let policies = vec![
-                named(Effect::Permit, describes.condition(), "described"),
-                possible::forbid_impossible(&possible),
-            ];
+            let policies =
+                vec![named(Effect::Permit, describes.condition(), "described"), possible::forbid_impossible(&possible)];
             let compiled = self.subject.kinds.compile(policies, kind);
             compiled.is_ok_and(|compiled| asking.any(sources, &compiled) == Some(false))
         };

@@ -208,12 +208,15 @@ pub struct Graph {
 #[derive(Debug, Args)]
 pub struct BlastRadius {
     /// Accounts, devices or anything else: a key, or a name that a source gives it.
-    #[arg(value_name = "ACCOUNT", required_unless_present = "all")]
+    #[arg(value_name = "ACCOUNT", required_unless_present_any = ["all", "never_used"])]
     pub accounts: Vec<String>,
     /// Everybody, the farthest reach first.
     #[arg(long, conflicts_with = "accounts")]
     pub all: bool,
-    /// With --all, at most this many.
+    /// What Countersign itself grants, policy allows and nobody used: the first to go. Of the server's ledger.
+    #[arg(long, conflicts_with_all = ["accounts", "all", "files", "estate"])]
+    pub never_used: bool,
+    /// With --all or --never-used, at most this many.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub top: usize,
     /// Comma-separated values, with a heading.

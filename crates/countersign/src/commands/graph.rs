@@ -6,7 +6,7 @@ mod told;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use countersign_assess::{Figures, Named, NamedEdge, NamedNode, OneRadius, Ways, WhatIf};
 use countersign_estate::{Inventory, Projection};
 use countersign_graph::{Change, Memory, NodeId, Routes, Traversal};
@@ -159,6 +159,9 @@ pub(super) async fn blast_radius(
     options: BlastRadius,
     terminal: &Terminal,
 ) -> anyhow::Result<()> {
+    if options.never_used {
+        return never_used(&control()?, &options, terminal).await;
+    }
     let work = Work::begin(terminal);
     let estate = Estate::open(&options.which, control, &work, terminal).await?;
     let (named, routes) = (estate.named(), estate.routes(options.followed));
@@ -198,6 +201,21 @@ pub(super) async fn blast_radius(
         told::radius(radius, terminal);
     }
     tell_bound(&estate, options.followed, terminal);
+    Ok(())
+}
+
+/// Only the server knows what was used.
+async fn never_used(control: &Control, options: &BlastRadius, terminal: &Terminal) -> anyhow::Result<()> {
+    let answer = control.get("/api/v1/graph/blast-radius").await?;
+    let found = answer.get("never-exercised").filter(|found| !found.is_null());
+    let found = found.context("the server could not read its ledger, or could not ask its policies")?;
+    let edges = found.get("edges").and_then(Value::as_array).context("the server's answer is no list")?;
+    let rows: Vec<Value> = edges.iter().take(options.top).cloned().collect();
+    let columns =
+        [("group", "/from/name"), ("may", "/relation"), ("resource", "/to/name"), ("resource's key", "/to/key")];
+    shown(terminal, "grants", &rows, &columns, options.csv)?;
+    let figure = |name: &str| super::answer::cell(found, name);
+    terminal.note(format!("{} of {} grants were not used since {}", figure("/count"), figure("/of"), figure("/since")));
     Ok(())
 }
 

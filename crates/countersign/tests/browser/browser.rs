@@ -269,6 +269,16 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", json!({"features": []})).await;
     }
 
+    /// Holds the page on a phone, or no longer.
+    pub(crate) async fn phone(&self, is: bool) {
+        if is {
+            let metrics = json!({"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true});
+            self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        } else {
+            self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
+        }
+    }
+
     async fn devtools(&self, method: &str, params: Value) {
         self.extra("/goog/cdp/execute", json!({"cmd": method, "params": params})).await;
     }

@@ -8,7 +8,7 @@ use crate::house::House;
 use crate::until;
 
 /// Ann, whose password never expires, controls Ben, who is of tier zero.
-const USERS: &str = r#"{"data":[
+pub(crate) const USERS: &str = r#"{"data":[
  {"ObjectIdentifier":"S-1-5-21-1-2-3-1101","PrimaryGroupSID":"S-1-5-21-1-2-3-513","Aces":[],
   "Properties":{"domain":"CORP.EXAMPLE","name":"ANN@CORP.EXAMPLE","samaccountname":"ann","enabled":true,"pwdneverexpires":true,
    "lastlogontimestamp":1500000000,"pwdlastset":1400000000,"whencreated":1300000000}},

@@ -20,6 +20,8 @@ mod changing;
 mod chromedriver;
 mod estate;
 mod house;
+mod map;
+mod reviewing;
 mod stories;
 
 use std::time::{Duration, Instant};

@@ -56,6 +56,12 @@ async fn what_happened_reaches_the_gap_map_and_the_metrics() {
     for id in ["phishing-resistant-sign-ins", "verified-posture", "coverage-identities", "coverage-doors"] {
         assert!(metric(id)["at-most"].is_number(), "{id}");
     }
+    // Nobody of the group that may write has been there.
+    let unused: Value =
+        serde_json::from_str(&command(&test, &["blast-radius", "--never-used", "--json"]).await).unwrap();
+    let counted = test.operator().get("/api/v1/graph/blast-radius").await.unwrap();
+    assert_eq!(unused, counted["never-exercised"]["edges"]);
+    assert!(!unused.as_array().unwrap().is_empty(), "{counted}");
     let operations = test.system.running().operations.unwrap();
     let answer = test.browser().send(Method::GET, &format!("http://{operations}/metrics"), None).await.unwrap();
     let text = String::from_utf8_lossy(answer.body()).into_owned();

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use countersign_assess::{Checked, Finding, Health, Outcome, RadiusSummary};
-use countersign_govern::{Assessed, NodeRow, NotAssessed, QueryAnswer, Status};
+use countersign_govern::{Assessed, NeverExercised, NodeRow, NotAssessed, QueryAnswer, Status};
 use countersign_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +73,7 @@ struct HealthPage {
     indicators: Vec<Line>,
     sources: usize,
     radius: RadiusSummary,
+    never: Option<NeverExercised>,
 }
 
 /// An indicator without its findings.
@@ -139,6 +140,7 @@ pub(super) async fn overview(
         indicators: health.indicators.iter().map(|checked| Line::new(checked, &asked)).collect(),
         sources: health.sources.len(),
         radius: assessed.radius.clone(),
+        never: assessed.never_exercised.clone().filter(|never| never.count > 0),
         slider,
     }))
 }
