@@ -17,7 +17,7 @@ async fn whoever_answers_revokes_access_while_it_is_used() {
     until("the WebSocket", async || (ada.words("#socket").await == "open").then_some(())).await;
 
     owner.go(&house.control("/console/reviews")).await;
-    owner.press("Open a review").await;
+    owner.press("Open one").await;
     owner.fill("Title", "Autumn").await;
     owner.fill("In groups", "staff").await;
     owner.fill("To resources", "wiki").await;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use countersign_administrator::Administrator;
 use countersign_assess::{PrivilegeTime, Tally, Told};
 use countersign_graph::Exercise;
-use countersign_ledger::verify::{Fault, MAX_FAULTS};
+use countersign_ledger::verify::{Fault, MAX_FAULTS, VerifyError};
 use countersign_ledger::{DecisionEntry, Entries as _, Entry, Ledger, ReadError, TILE};
 use countersign_model::{
     Action, ActionClass, AuthenticationMethod, Decision, DecisionId, Finding, GrantCircumstances, GrantId, Methods,
@@ -339,6 +339,8 @@ fn verified(ledger: &Ledger, now: Timestamp, progress: &Progress, tallies: &mut 
     let go_on = |_| if progress.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let report = match ledger.verify_newest(MOST, go_on) {
         Ok(report) => report,
+        // Nothing is published yet.
+        Err(VerifyError::NoCheckpoint) => return,
         Err(error) => return tracing::warn!(%error, "the ledger is not verified for the gap map"),
     };
     if progress.is_stopped() {
