@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use countersign_model::{Clock as _, Timestamp};
 use countersign_testkit::TestSystem;
+use futures_util::future::join_all;
 use hyper::StatusCode;
 
 use crate::estate::{STAFF, WRITTEN, application, enforcement_point};
@@ -156,6 +157,24 @@ async fn observe_mode_lets_through(house: &House) {
     assert_eq!(recorded.observed.unwrap().decision.name(), "challenge", "{kind:?}");
     observe(None).await;
     assert_eq!(house.edge.ask(stranger).await.status, 401, "{kind:?}");
+}
+
+/// What keeps connections may ask on one that leads elsewhere. It shows only when many ask at once, and then not always.
+#[tokio::test(flavor = "multi_thread")]
+async fn caddy_asks_countersign_and_nobody_else() {
+    const AT_ONCE: usize = 64;
+    const WAVES: usize = 30;
+    let house = House::start(Kind::Caddy).await;
+    let request = format!("GET /busy HTTP/1.1\r\nHost: app.localhost\r\nAuthorization: Bearer {}\r\n", house.key);
+    house.upstream.forget();
+    for _ in 0..WAVES {
+        for answer in join_all((0..AT_ONCE).map(|_| house.edge.ask(&request))).await {
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+    }
+    let seen = house.upstream.seen();
+    assert_eq!(seen.len(), AT_ONCE * WAVES);
+    assert!(seen.iter().all(|seen| seen.line == "GET /busy"), "the application was asked in place of Countersign");
 }
 
 macro_rules! columns {
