@@ -1,11 +1,14 @@
 #![expect(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench prints, and may stop")]
 //! The exact blast radius of every node of a directory of 100,000 nodes and 600,000 edges, on one core, beside one breadth-first
-//! search per node in the same run: our own, and petgraph's over its compressed rows, on a sample. `cargo bench -p
-//! countersign-graph --bench reach [-- NODES]`
+//! search per node in the same run: our own, petgraph's over its compressed rows, and that of a graph database, on samples.
+//! `cargo bench -p countersign-graph --bench reach [-- NODES]`; the database is Kùzu, of the Python that `PYTHON` names (`pip
+//! install kuzu`), and is left out where it is not installed.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::io::Write as _;
+use std::process::Command;
 use std::time::Duration;
 
 use countersign_graph::{
@@ -17,6 +20,8 @@ use petgraph::visit::Bfs;
 
 /// Nodes that are searched from one by one for comparison.
 const SAMPLE: usize = 100;
+/// Every how many of them are asked of the database.
+const DATABASE: usize = 5;
 
 /// The same numbers in every run.
 struct Numbers(u64);
@@ -149,6 +154,38 @@ fn searches(graph: &Graph, starts: &[NodeId]) -> (f64, f64) {
     (by_hand * all, petgraph * all)
 }
 
+/// The same of a graph database, where there is one.
+fn asked(graph: &Graph, starts: &[NodeId]) -> Option<f64> {
+    let rows = plain(graph);
+    let mut edges = tempfile::NamedTempFile::with_suffix(".csv").unwrap();
+    for (from, row) in rows.iter().enumerate() {
+        row.iter().for_each(|to| writeln!(edges, "{from},{to}").unwrap());
+    }
+    edges.flush().unwrap();
+    let starts: Vec<u32> = starts.iter().step_by(DATABASE).map(|start| start.index() as u32).collect();
+    let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+    let ran = Command::new(python)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/kuzu.py"))
+        .arg(edges.path())
+        .arg(rows.len().to_string())
+        .args(starts.iter().map(u32::to_string))
+        .output()
+        .ok()?;
+    if ran.status.code() == Some(3) {
+        eprintln!("the Python package kuzu is not installed, and the database is left out");
+        return None;
+    }
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let said = String::from_utf8(ran.stdout).unwrap();
+    let mut seconds = 0.0;
+    for (line, start) in said.lines().zip(&starts) {
+        let words: Vec<&str> = line.split(' ').collect();
+        assert_eq!((words[0], words[1]), (&*start.to_string(), &*searched(&rows, *start).to_string()));
+        seconds += words[2].parse::<f64>().unwrap();
+    }
+    Some(seconds * graph.node_count() as f64 / starts.len() as f64)
+}
+
 fn main() {
     let nodes: usize = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(100_000);
     let (mut reaches, mut answers) = (String::new(), String::new());
@@ -165,11 +202,12 @@ fn main() {
             assert_eq!(reach.of(*start).unwrap().all(), list as u64);
         }
         let (by_hand, petgraph) = searches(&graph, &starts);
+        let database = asked(&graph, &starts).map_or_else(|| "–".to_owned(), |seconds| format!("{seconds:.0}"));
         let radius: Vec<u64> = graph.node_ids().map(|node| reach.of(node).unwrap().all()).collect();
         let mean = radius.iter().sum::<u64>() / nodes as u64;
         writeln!(
             reaches,
-            "| {name} | {} / {} | {mean} | {load:.2} | {ways:.2} | {all:.2} | {exposure:.2} | {by_hand:.0} | {petgraph:.0} | {:.0} × |",
+            "| {name} | {} / {} | {mean} | {load:.2} | {ways:.2} | {all:.2} | {exposure:.2} | {by_hand:.0} | {petgraph:.0} | {database} | {:.0} × |",
             graph.node_count(),
             graph.edge_count(),
             petgraph / (ways + all),
@@ -206,11 +244,11 @@ fn main() {
     }
     println!("<!-- figures -->");
     println!(
-        "| directory | nodes / edges | reached, mean | load s | ways s | blast radius of all s | exposure of all s | a search per node s | petgraph's s | ratio |"
+        "| directory | nodes / edges | reached, mean | load s | ways s | blast radius of all s | exposure of all s | a search per node s | petgraph's s | Kùzu's s | petgraph's / ours |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
     print!("{reaches}");
-    println!("| budget | 100000 / 600000 | | 2 | | 3 | | | | |\n");
+    println!("| budget | 100000 / 600000 | | 2 | | 3 | | | | | |\n");
     println!(
         "| from all people to 200 crown jewels | one node's list ms | shortest paths ms | choke points ms | cheapest cut ms | down to nine tenths ms |"
     );

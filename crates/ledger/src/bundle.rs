@@ -1,6 +1,9 @@
 //! Entry bundles and hash tiles as bytes: entries each behind a big-endian two-byte length, hashes one after the other
 //! (C2SP tlog-tiles). Pure; every function takes foreign bytes.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use tlog_tiles::{HASH_SIZE, Hash};
 
 /// Adds an entry to a bundle. Whoever encoded the entry has checked that it is not too long.
@@ -49,6 +52,59 @@ impl<'a> Iterator for Split<'a> {
                 Some(Err(BundleError(self.count)))
             }
         }
+    }
+}
+
+/// The raw entries of one bundle, in one piece of memory.
+#[derive(Debug, Clone, Default)]
+pub struct RawBundle(Arc<Raw>);
+
+#[derive(Debug, Default)]
+struct Raw {
+    bytes: Vec<u8>,
+    /// Where in them each entry is.
+    entries: Vec<Range<usize>>,
+}
+
+impl RawBundle {
+    /// Of the bytes of a bundle's file.
+    pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, BundleError> {
+        let mut entries = Vec::with_capacity(256);
+        let mut end = 0;
+        for entry in split(&bytes) {
+            let start = end + 2;
+            end = start + entry?.len();
+            entries.push(start..end);
+        }
+        Ok(Self(Arc::new(Raw { bytes, entries })))
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.entries.is_empty()
+    }
+
+    pub fn get(&self, place: usize) -> Option<&[u8]> {
+        self.0.bytes.get(self.0.entries.get(place)?.clone())
+    }
+
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+        self.0.entries.iter().filter_map(|entry| self.0.bytes.get(entry.clone()))
+    }
+}
+
+impl<E: AsRef<[u8]>> FromIterator<E> for RawBundle {
+    fn from_iter<I: IntoIterator<Item = E>>(entries: I) -> Self {
+        let mut raw = Raw::default();
+        for entry in entries {
+            let start = raw.bytes.len();
+            raw.bytes.extend_from_slice(entry.as_ref());
+            raw.entries.push(start..raw.bytes.len());
+        }
+        Self(Arc::new(raw))
     }
 }
 

@@ -13,9 +13,10 @@ use countersign_model::DecisionId;
 use parking_lot::{Condvar, Mutex};
 use tlog_tiles::{Hash, record_hash};
 
+use crate::bundle::RawBundle;
 use crate::path::{LogPath, TILE};
 use crate::pending::Promise;
-use crate::reader::{self, Entries, RawBundle};
+use crate::reader::{self, Entries};
 use crate::source::fetch_or_full;
 use crate::{
     AppendError, ConsistencyProof, Directory, Disk, Entry, InclusionProof, KeyError, Pending, ProofError, ReadError,
@@ -218,8 +219,7 @@ impl Entries for Own {
             let tail = self.0.tail.lock();
             if let Some(skip) = (n * TILE).checked_sub(tail.first) {
                 let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-                let entries = tail.entries.iter().skip(skip).take(256).map(|entry| entry.bytes.clone());
-                return Ok(entries.collect());
+                return Ok(tail.entries.iter().skip(skip).take(256).map(|entry| &entry.bytes).collect());
             }
         }
         reader::fetch_bundle(&self.0.files, n, 256)

@@ -22,6 +22,7 @@ mod wal;
 mod writer;
 
 pub use archive::{ArchiveError, Archived};
+pub use bundle::RawBundle;
 pub use disk::{Disk, Lock, LogFile, SystemDisk};
 pub use entry::{
     ActEntry, Asked, DecisionEntry, DecodeError, EncodeError, Entry, EntryBody, LeaseEndedEntry, MAX_ENTRY, Point,
@@ -33,7 +34,7 @@ pub use path::{LogPath, PathError, TILE};
 pub use peek::{Peeked, PeekedDecision};
 pub use pending::{AppendError, Pending, Receipt};
 pub use proof::{ConsistencyProof, InclusionProof, ProofError, Proven};
-pub use reader::{Entries, RawBundle, ReadError, Reader};
+pub use reader::{Entries, ReadError, Reader};
 pub use source::{Directory, Source, SourceError};
 
 #[cfg(test)]

@@ -9,11 +9,12 @@ use std::time::Duration;
 use countersign_model::{DecisionId, Timestamp};
 use parking_lot::Mutex;
 
+use crate::bundle::RawBundle;
 use crate::path::{LogPath, TILE};
 use crate::source::fetch_or_full;
 use crate::{
     ConsistencyProof, DecodeError, Entry, EntryBody, InclusionProof, KeyError, ProofError, SignedCheckpoint, Source,
-    SourceError, VerifierKey, bundle, proof,
+    SourceError, VerifierKey, proof,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +34,6 @@ pub enum ReadError {
     #[error("entry {index}: {cause}")]
     Entry { index: u64, cause: DecodeError },
 }
-
-/// The raw entries of one bundle.
-pub type RawBundle = Arc<[Box<[u8]>]>;
 
 /// Anything with numbered entries: a log that is written, or a published one. For whoever reads millions of them, on
 /// several threads, and decodes only what it needs.
@@ -85,9 +83,8 @@ pub(crate) fn fetch_bundle(source: &impl Source, n: u64, width: u16) -> Result<R
         }
         return Err(ReadError::Missing { file: path.full().to_string() });
     };
-    let entries: Result<Vec<Box<[u8]>>, _> = bundle::split(&bytes).map(|entry| entry.map(Box::from)).collect();
-    match entries {
-        Ok(entries) if entries.len() == usize::from(width) => Ok(entries.into()),
+    match RawBundle::parse(bytes) {
+        Ok(bundle) if bundle.len() == usize::from(width) => Ok(bundle),
         _ => Err(ReadError::Malformed { file: path.to_string() }),
     }
 }
@@ -97,7 +94,7 @@ pub(crate) fn raw(log: &impl Entries, index: u64) -> Result<Option<Box<[u8]>>, R
         return Ok(None);
     }
     let bundle = log.bundle(index / TILE)?;
-    Ok(usize::try_from(index % TILE).ok().and_then(|place| bundle.get(place)).cloned())
+    Ok(usize::try_from(index % TILE).ok().and_then(|place| bundle.get(place)).map(Box::from))
 }
 
 fn decode(index: u64, bytes: &[u8]) -> Result<Entry, ReadError> {
@@ -128,15 +125,15 @@ impl<E: Entries> Walk<E> {
     fn get(&mut self, index: u64) -> RawEntry {
         let n = index / TILE;
         let bundle = match &self.bundle {
-            Some((held, bundle)) if *held == n => Arc::clone(bundle),
+            Some((held, bundle)) if *held == n => bundle.clone(),
             _ => {
                 let bundle = self.log.bundle(n)?;
-                self.bundle = Some((n, Arc::clone(&bundle)));
+                self.bundle = Some((n, bundle.clone()));
                 bundle
             }
         };
         let place = usize::try_from(index % TILE).ok();
-        let bytes = place.and_then(|place| bundle.get(place)).cloned();
+        let bytes = place.and_then(|place| bundle.get(place)).map(Box::from);
         let missing = || ReadError::Malformed { file: LogPath::Entries { n, width: 256 }.to_string() };
         Ok((index, bytes.ok_or_else(missing)?))
     }
@@ -236,11 +233,11 @@ impl<S: Source> Entries for Reader<S> {
         if let Some((held, bundle)) = &*self.0.last.lock()
             && *held == n
         {
-            return Ok(Arc::clone(bundle));
+            return Ok(bundle.clone());
         }
         let width = u16::try_from((self.0.checkpoint.size - n * TILE).min(TILE)).unwrap_or(256);
         let bundle = fetch_bundle(&self.0.source, n, width)?;
-        *self.0.last.lock() = Some((n, Arc::clone(&bundle)));
+        *self.0.last.lock() = Some((n, bundle.clone()));
         Ok(bundle)
     }
 }

@@ -234,7 +234,7 @@ impl<S: Source> Tiles<'_, S> {
             let width = u16::try_from((self.size - n * TILE).min(TILE)).unwrap_or(256);
             let leaves = if from_entries {
                 match fetch_bundle(self.source, n, width) {
-                    Ok(entries) => Some(entries.iter().map(|entry| record_hash(entry)).collect()),
+                    Ok(entries) => Some(entries.iter().map(record_hash).collect()),
                     Err(ReadError::Source(error)) => return Err(error),
                     Err(_) => None,
                 }
@@ -305,7 +305,7 @@ impl<S: Source> Tiles<'_, S> {
                 return Ok(false);
             }
         };
-        let leaves: Vec<Hash> = entries.iter().map(|entry| record_hash(entry)).collect();
+        let leaves: Vec<Hash> = entries.iter().map(record_hash).collect();
         match genuine {
             Some(tile) => {
                 for (index, (leaf, expected)) in (first..).zip(leaves.iter().zip(&tile)) {

@@ -47,6 +47,7 @@ pub enum Estate {
     /// Take exports of directories in: all of them, or none.
     #[command(after_help = "Examples:\n  countersign estate import collection.zip hr.csv\n  \
                             countersign estate import export/ --dry-run\n  \
+                            countersign estate import --own\n  \
                             countersign estate import corp.ldif --estate corp.estate --at 2026-11-01T06:00:00Z\n  \
                             countersign estate import ldaps://dc1.corp.example --bind-dn reader@corp.example \\\n    \
                             --password-file reader.txt --directory-ca corp-ca.pem --mirror corp.ldif --incremental\n\n\
@@ -108,8 +109,11 @@ pub enum Estate {
 #[derive(Debug, Args)]
 pub struct EstateImport {
     /// Exports: files, archives, folders; or a directory that is asked live: ldaps://HOST[:PORT], or ldap:// with StartTLS.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "own", value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// What the server knows of itself, too: subjects, groups, devices, keys, resources. From then on it is taken in once a day.
+    #[arg(long, conflicts_with = "estate")]
+    pub own: bool,
     /// Keep the estate in this file, in place of the server's. It is made where there is none.
     #[arg(long, value_name = "PATH")]
     pub estate: Option<PathBuf>,

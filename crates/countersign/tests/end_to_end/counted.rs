@@ -21,7 +21,7 @@ const USERS: &str = r#"{"data":[
 async fn assessed(test: &TestSystem) {
     let file = test.path("users.json");
     fs::write(&file, USERS).unwrap();
-    command(test, &["estate", "import", text(&file)]).await;
+    command(test, &["estate", "import", text(&file), "--own"]).await;
     test.system.estate().assess();
     test.system.estate().settled().await;
 }
@@ -56,7 +56,7 @@ async fn what_happened_reaches_the_gap_map_and_the_metrics() {
     for id in ["phishing-resistant-sign-ins", "verified-posture", "coverage-identities", "coverage-doors"] {
         assert!(metric(id)["at-most"].is_number(), "{id}");
     }
-    // Nobody of the group that may write has been there.
+    // Alice has been at one of the resources; at the others nobody of the group that may write.
     let unused: Value =
         serde_json::from_str(&command(&test, &["blast-radius", "--never-used", "--json"]).await).unwrap();
     let counted = test.operator().get("/api/v1/graph/blast-radius").await.unwrap();

@@ -114,7 +114,10 @@ fn told(report: &Report) -> Value {
 async fn into_server(control: &Control, exports: &Exports, options: &EstateImport) -> anyhow::Result<Value> {
     let boundary = format!("countersign-{:032x}", rand::random::<u128>());
     let mut body = Vec::new();
-    for (name, bytes) in &exports.files {
+    // A form without a part is none; a file without a byte is nothing to import.
+    let nothing = [(String::new(), Vec::new())];
+    let files = if exports.files.is_empty() { &nothing[..] } else { &exports.files[..] };
+    for (name, bytes) in files {
         // What a header line cannot hold is no name of evidence either.
         let name: String =
             name.chars().map(|c| if c.is_control() || matches!(c, '"' | '\\') { '_' } else { c }).collect();
@@ -127,7 +130,11 @@ async fn into_server(control: &Control, exports: &Exports, options: &EstateImpor
         body.extend_from_slice(b"\r\n");
     }
     write!(body, "--{boundary}--\r\n")?;
-    let pairs = [("dry_run", options.dry_run.then(|| "true".to_owned())), ("at", options.at.map(|at| at.to_string()))];
+    let pairs = [
+        ("own", options.own.then(|| "true".to_owned())),
+        ("dry_run", options.dry_run.then(|| "true".to_owned())),
+        ("at", options.at.map(|at| at.to_string())),
+    ];
     let path = format!("/api/v1/estate/imports{}", query(&pairs));
     let answer = control.upload(&path, &format!("multipart/form-data; boundary={boundary}"), Bytes::from(body)).await?;
     if answer.get("counts").is_some() {
