@@ -17,11 +17,11 @@ const USERS: &str = r#"{"data":[
   "Properties":{"domain":"CORP.EXAMPLE","name":"ADA@CORP.EXAMPLE","enabled":true,"hasspn":true,"pwdneverexpires":true},"Aces":[]}
 ],"meta":{"methods":0,"type":"users","count":1,"version":6}}"#;
 
-/// The file imported, and all of it assessed.
-async fn assessed(test: &TestSystem) {
+/// The file imported, with what more the line says, and all of it assessed.
+async fn assessed(test: &TestSystem, more: &[&str]) {
     let file = test.path("users.json");
     fs::write(&file, USERS).unwrap();
-    command(test, &["estate", "import", text(&file), "--own"]).await;
+    command(test, &[&["estate", "import", text(&file)], more].concat()).await;
     test.system.estate().assess();
     test.system.estate().settled().await;
 }
@@ -47,7 +47,7 @@ async fn what_happened_reaches_the_gap_map_and_the_metrics() {
     let test = start().await;
     let mut alice = test.person("human:alice", &[], None).await;
     assert_eq!(alice.open(&test.url("standard", "/")).await.unwrap().status(), StatusCode::OK);
-    assessed(&test).await;
+    assessed(&test, &["--own"]).await;
     let map = test.operator().get("/api/v1/estate/gaps").await.unwrap();
     let metric = |id: &str| -> Value {
         map["metrics"].as_array().unwrap().iter().find(|one| one["id"] == id).unwrap()["value"].clone()
@@ -81,7 +81,7 @@ async fn what_happened_reaches_the_gap_map_and_the_metrics() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pack_of_the_server_is_proven_by_its_ledger() {
     let test = start().await;
-    assessed(&test).await;
+    assessed(&test, &[]).await;
     let folder = tempfile::tempdir().unwrap();
     let pack = folder.path().join("evidence.json");
     command(&test, &["report", "--out", text(&pack), "--organisation", "Example Ltd"]).await;
