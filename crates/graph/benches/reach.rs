@@ -165,7 +165,7 @@ fn asked(graph: &Graph, starts: &[NodeId]) -> Option<f64> {
     let starts: Vec<u32> = starts.iter().step_by(DATABASE).map(|start| start.index() as u32).collect();
     let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
     let ran = Command::new(python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/kuzu.py"))
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/database.py"))
         .arg(edges.path())
         .arg(rows.len().to_string())
         .args(starts.iter().map(u32::to_string))

@@ -1,4 +1,4 @@
-"""How far each of some nodes reaches, asked of Kùzu, an embedded graph database: `kuzu.py EDGES NODES START...`. EDGES are lines
+"""How far each of some nodes reaches, asked of Kùzu, an embedded graph database: `database.py EDGES NODES START...`. EDGES are lines
 `from,to`. Prints `start count seconds` for each start, processor time of one thread. Ends with 3 where the package is not installed.
 """
 
